@@ -1,0 +1,42 @@
+# Everything that this file makes stays in the checkout: the programs in .venv, the caches beside it.
+# PYTHON=/path/to/python3.12 chooses the Python; without it scripts/venv takes the newest that will do.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+unexport PYTHONHOME PYTHONPATH
+
+BIN := .venv/bin
+ARGS ?=
+
+.PHONY: help demo test lint check fix docs venv clean
+
+help: ## Say what can be made
+	@sed -n 's/^\([a-z]*\):.*## /  make \1  \t/p' Makefile
+
+demo: venv ## Play the chapter with real bytes and stay up (ARGS=--once: end by itself)
+	@$(BIN)/python -m sidedoor.demo $(ARGS)
+
+test: venv ## Run the tests (ARGS='-k endpoint -x': some of them)
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: venv ## Check style, format, types and the direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+check: lint test ## Both of them
+
+fix: venv ## Let ruff mend what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: venv ## Write docs/operations.md anew
+	$(BIN)/python scripts/operations_doc.py
+
+venv:
+	@scripts/venv
+
+clean: ## Remove everything that make has made
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+	find src tests scripts bench -name __pycache__ -type d -prune -exec rm -rf {} +
