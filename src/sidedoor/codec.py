@@ -1,0 +1,52 @@
+"""Records to JSON documents and back, for JSON columns and for the agent's feed. Pure."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import cattrs
+
+R = TypeVar("R")
+Document = dict[str, Any]
+
+
+class UnreadableDocument(ValueError):
+    """The document does not hold what the record needs."""
+
+
+def _converter() -> cattrs.Converter:
+    converter = cattrs.Converter(forbid_extra_keys=False)
+    converter.register_unstructure_hook(datetime, lambda at: at.astimezone(UTC).isoformat())
+    converter.register_structure_hook(datetime, lambda text, _: datetime.fromisoformat(text))
+    return converter
+
+
+_CONVERTER = _converter()
+
+
+def to_document(record: object) -> Document:
+    """A record (frozen dataclass) as plain JSON types."""
+    document: Document = _CONVERTER.unstructure(record)
+    return document
+
+
+def from_document(document: Document, record: type[R]) -> R:
+    """The record that ``to_document`` wrote. Unknown keys are left out, so that an older reader survives a newer writer.
+
+    Raises ``UnreadableDocument``.
+    """
+    try:
+        return _CONVERTER.structure(document, record)
+    except (cattrs.BaseValidationError, TypeError) as error:
+        raise UnreadableDocument(f"not a {record.__name__}: {'; '.join(cattrs.transform_error(error))}") from error
+
+
+def to_json_value(value: object) -> Any:
+    """Any value that a record's field holds, as plain JSON types."""
+    return _CONVERTER.unstructure(value)
+
+
+def from_json_value(value: Any, kind: Any) -> Any:
+    """The field's value that ``to_json_value`` wrote."""
+    return _CONVERTER.structure(value, kind)

@@ -1,0 +1,102 @@
+"""Accounts, users, roles and access keys; who a caller is. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Account:
+    """``id`` is the 12-digit account number."""
+
+    id: str
+    version: int = 0
+    name: str
+    created: datetime
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class User:
+    """``id`` is IAM's unique id (``AIDA...``)."""
+
+    id: str
+    version: int = 0
+    account: str
+    name: str
+    path: str
+    created: datetime
+    policies: dict[str, str] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def arn(self) -> str:
+        return f"arn:aws:iam::{self.account}:user{self.path}{self.name}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Role:
+    """``id`` is IAM's unique id (``AROA...``); ``trust_policy`` the JSON text that says who may assume it."""
+
+    id: str
+    version: int = 0
+    account: str
+    name: str
+    path: str
+    trust_policy: str
+    created: datetime
+    description: str | None = None
+    max_session_seconds: int = 3600
+    policies: dict[str, str] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def arn(self) -> str:
+        return f"arn:aws:iam::{self.account}:role{self.path}{self.name}"
+
+
+class CallerKind(StrEnum):
+    ROOT = "root"
+    USER = "user"
+    ASSUMED_ROLE = "assumed-role"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AccessKey:
+    """``id`` is the access key id (``AKIA...``, temporary ``ASIA...``).
+
+    ``secret`` is kept as it is: SigV4 cannot be verified without it. ``arn`` and ``user_id`` are the caller's, as
+    ``GetCallerIdentity`` prints them; ``principal`` the user's or role's IAM ARN that permissions name.
+    """
+
+    id: str
+    version: int = 0
+    account: str
+    secret: str
+    kind: CallerKind
+    arn: str
+    user_id: str
+    principal: str
+    created: datetime
+    user_name: str | None = None
+    active: bool = True
+    session_token: str | None = None
+    expires: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Caller:
+    """Who asks. ``principal`` is what a service's permission has to name (aws-reference 6.2)."""
+
+    account: str
+    arn: str
+    user_id: str
+    principal: str
+    kind: CallerKind
+    access_key_id: str
+
+
+def root_arn(account: str) -> str:
+    return f"arn:aws:iam::{account}:root"

@@ -1,0 +1,237 @@
+"""Network load balancers, target groups, listeners and targets.
+
+Rule 1: no I/O, no clock, no randomness.
+Rule 2: ids are ARNs, as on the wire. What the agent observes of a target (``TargetHealth``) is a record of its own, so that
+a report of health never touches what somebody wanted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class LoadBalancerState(StrEnum):
+    PROVISIONING = "provisioning"
+    ACTIVE = "active"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Node:
+    """A load balancer's place in one zone: its interface there and the address that targets see.
+
+    ``address_chosen``: the address was asked for, so that answers list it ("PrivateIPv4Address" of a subnet mapping).
+    """
+
+    zone_id: str
+    subnet_id: str
+    interface_id: str
+    address: str
+    address_chosen: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LoadBalancer:
+    id: str
+    version: int = 0
+    account: str
+    region: str
+    name: str
+    scheme: str
+    vpc_id: str
+    dns_name: str
+    state: LoadBalancerState
+    created: datetime
+    nodes: tuple[Node, ...] = ()
+    group_ids: tuple[str, ...] = ()
+    enforce_private_link_rules: bool = True
+    attributes: dict[str, str] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def cross_zone(self) -> bool:
+        return self.attributes.get("load_balancing.cross_zone.enabled", "false") == "true"
+
+    @property
+    def deletion_protection(self) -> bool:
+        return self.attributes.get("deletion_protection.enabled", "false") == "true"
+
+    @property
+    def zone_ids(self) -> frozenset[str]:
+        """The zones that are enabled for it."""
+        return frozenset(node.zone_id for node in self.nodes)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HealthCheck:
+    """How a target is probed. Times are seconds; ``port`` is ``traffic-port`` or a number."""
+
+    enabled: bool = True
+    protocol: str = "TCP"
+    port: str = "traffic-port"
+    path: str | None = None
+    matcher: str | None = None
+    interval: int = 30
+    timeout: int = 10
+    healthy_threshold: int = 5
+    unhealthy_threshold: int = 2
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TargetGroup:
+    id: str
+    version: int = 0
+    account: str
+    region: str
+    name: str
+    protocol: str
+    port: int
+    vpc_id: str
+    target_type: str
+    created: datetime
+    health_check: HealthCheck
+    attributes: dict[str, str] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def proxy_protocol(self) -> bool:
+        return self.attributes.get("proxy_protocol_v2.enabled", "false") == "true"
+
+    @property
+    def source_ip_stickiness(self) -> bool:
+        return self.attributes.get("stickiness.enabled", "false") == "true"
+
+    def cross_zone(self, load_balancer: LoadBalancer) -> bool:
+        """The group's own setting, or the load balancer's where the group leaves it to that."""
+        own = self.attributes.get("load_balancing.cross_zone.enabled", "use_load_balancer_configuration")
+        return load_balancer.cross_zone if own == "use_load_balancer_configuration" else own == "true"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Listener:
+    id: str
+    version: int = 0
+    account: str
+    region: str
+    load_balancer_id: str
+    target_group_id: str
+    protocol: str
+    port: int
+    created: datetime
+    attributes: dict[str, str] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def idle_timeout(self) -> int:
+        """Seconds after which a silent flow is cut."""
+        return int(self.attributes.get("tcp.idle_timeout.seconds", "350"))
+
+
+ANY_ZONE = "all"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Target:
+    """A registered target. ``id`` is made of the group, the target's own id and its port; ``zone`` is a zone id or ``all``."""
+
+    id: str
+    version: int = 0
+    account: str
+    region: str
+    target_group_id: str
+    target_id: str
+    address: str
+    port: int
+    zone: str
+    registered: datetime
+    draining_since: datetime | None = None
+
+
+def target_key(target_group_id: str, target_id: str, port: int) -> str:
+    """The id of a ``Target``."""
+    return f"{target_group_id}|{target_id}|{port}"
+
+
+class HealthState(StrEnum):
+    INITIAL = "initial"
+    HEALTHY = "healthy"
+    UNHEALTHY = "unhealthy"
+    UNUSED = "unused"
+    DRAINING = "draining"
+    UNAVAILABLE = "unavailable"
+
+
+class HealthReason(StrEnum):
+    REGISTRATION = "Elb.RegistrationInProgress"
+    INITIAL_CHECKS = "Elb.InitialHealthChecking"
+    FAILED_CHECKS = "Target.FailedHealthChecks"
+    TIMEOUT = "Target.Timeout"
+    NOT_REGISTERED = "Target.NotRegistered"
+    NOT_IN_USE = "Target.NotInUse"
+    DEREGISTRATION = "Target.DeregistrationInProgress"
+    UNUSABLE = "Target.IpUnusable"
+    DISABLED = "Target.HealthCheckDisabled"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TargetHealth:
+    """What the agent last found about a target. ``id`` is the target's id."""
+
+    id: str
+    version: int = 0
+    target_group_id: str
+    state: HealthState
+    reason: HealthReason | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verdict:
+    """The running count of one prober for one target: how many equal results in a row, and what follows from them."""
+
+    state: HealthState = HealthState.INITIAL
+    reason: HealthReason | None = HealthReason.INITIAL_CHECKS
+    streak: int = 0
+    passing: bool = False
+
+    def after(self, passed: bool, failure: HealthReason, check: HealthCheck) -> Verdict:
+        """The verdict after one more probe.
+
+        A new target comes into service with the first probe that it passes ("Your target is not in service until it
+        passes one health check", NLB guide, troubleshooting); after that ``check``'s thresholds count.
+        """
+        streak = self.streak + 1 if self.streak and passed is self.passing else 1
+        needed = _needed(self.state, passed, check)
+        if streak < needed:
+            return Verdict(state=self.state, reason=self.reason, streak=streak, passing=passed)
+        if passed:
+            return Verdict(state=HealthState.HEALTHY, reason=None, streak=streak, passing=True)
+        return Verdict(state=HealthState.UNHEALTHY, reason=failure, streak=streak, passing=False)
+
+
+def _needed(state: HealthState, passed: bool, check: HealthCheck) -> int:
+    if not passed:
+        return check.unhealthy_threshold
+    return 1 if state is HealthState.INITIAL else check.healthy_threshold
+
+
+LISTENER_TO_GROUP: Mapping[str, frozenset[str]] = {
+    "TCP": frozenset({"TCP", "TCP_UDP"}),
+    "TLS": frozenset({"TCP", "TLS"}),
+    "UDP": frozenset({"UDP", "TCP_UDP"}),
+    "TCP_UDP": frozenset({"TCP_UDP"}),
+}
+"""Listener protocol -> protocols of target groups that it may forward to (NLB guide, "Listeners")."""
+
+LISTENERS_PER_LOAD_BALANCER = 50
+TARGETS_PER_GROUP = 1000
+GROUPS_PER_ACTION = 1
+
+LIMITS: Mapping[str, int] = {
+    "listeners-per-network-load-balancer": LISTENERS_PER_LOAD_BALANCER,
+    "targets-per-target-group": TARGETS_PER_GROUP,
+    "target-groups-per-action-on-network-load-balancer": GROUPS_PER_ACTION,
+}
+"""The limits that the operations hold, by the names that DescribeAccountLimits gives them."""

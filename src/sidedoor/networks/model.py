@@ -1,0 +1,157 @@
+"""VPCs, subnets, security groups and network interfaces; how addresses and zones are given out.
+
+Rule 1: no I/O, no clock, no randomness: all of it is passed in.
+Rule 2: a zone is stored by its id (``use1-az1``), the same for all accounts; a zone's name is a view of one account.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv4Network
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Vpc:
+    id: str
+    version: int = 0
+    account: str
+    region: str
+    cidr: str
+    created: datetime
+    is_default: bool = False
+    dns_support: bool = True
+    dns_hostnames: bool = False
+    address_usage_metrics: bool = False
+    tenancy: str = "default"
+    tags: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Subnet:
+    id: str
+    version: int = 0
+    account: str
+    region: str
+    vpc_id: str
+    cidr: str
+    zone_id: str
+    created: datetime
+    default_for_zone: bool = False
+    map_public_ip: bool = False
+    tags: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SecurityGroup:
+    id: str
+    version: int = 0
+    account: str
+    region: str
+    vpc_id: str
+    name: str
+    description: str
+    created: datetime
+    tags: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SecurityGroupRule:
+    """One permission of one group. ``from_port``/``to_port`` are -1 for all. Exactly one of the sources is set."""
+
+    id: str
+    version: int = 0
+    account: str
+    region: str
+    group_id: str
+    egress: bool
+    protocol: str
+    from_port: int
+    to_port: int
+    cidr: str | None = None
+    cidr6: str | None = None
+    referenced_group_id: str | None = None
+    prefix_list_id: str | None = None
+    description: str | None = None
+    tags: dict[str, str] = field(default_factory=dict)
+
+
+class InterfaceKind(StrEnum):
+    """The wire's ``InterfaceType``."""
+
+    WORKLOAD = "interface"
+    ENDPOINT = "vpc_endpoint"
+    LOAD_BALANCER_NODE = "network_load_balancer"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Interface:
+    """A network interface. ``holder`` is the endpoint's id or the load balancer's ARN that it belongs to, if any.
+
+    ``load_balancer_id``: for an endpoint's interface, which of its service's load balancers serves it. Chosen once ("each
+    endpoint network interface is associated with one load balancer", PrivateLink guide), so that it stays over restarts.
+    """
+
+    id: str
+    version: int = 0
+    account: str
+    region: str
+    vpc_id: str
+    subnet_id: str
+    zone_id: str
+    address: str
+    mac: str
+    kind: InterfaceKind
+    created: datetime
+    description: str = ""
+    group_ids: tuple[str, ...] = ()
+    holder: str | None = None
+    load_balancer_id: str | None = None
+    tags: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def requester_managed(self) -> bool:
+        return self.kind is not InterfaceKind.WORKLOAD
+
+
+RESERVED_ADDRESSES = 5
+"""A subnet's first four addresses and its last one are AWS's own."""
+
+
+def gateway_address(subnet_cidr: str) -> str:
+    """The router's address in a subnet: base + 1."""
+    return str(IPv4Network(subnet_cidr).network_address + 1)
+
+
+def resolver_address(vpc_cidr: str) -> str:
+    """The address of a VPC's resolver: the VPC's base + 2."""
+    return str(IPv4Network(vpc_cidr).network_address + 2)
+
+
+def usable_addresses(subnet_cidr: str) -> int:
+    """How many addresses of a subnet interfaces can have."""
+    return IPv4Network(subnet_cidr).num_addresses - RESERVED_ADDRESSES
+
+
+def is_usable(subnet_cidr: str, address: str) -> bool:
+    """Whether an interface may have this address: inside the subnet and not reserved."""
+    network, ip = IPv4Network(subnet_cidr), IPv4Address(address)
+    return ip in network and network.network_address + 4 <= ip < network.broadcast_address
+
+
+def free_address(subnet_cidr: str, taken: Collection[str]) -> str | None:
+    """The lowest free address of a subnet, or None when it is full."""
+    network = IPv4Network(subnet_cidr)
+    for offset in range(4, network.num_addresses - 1):
+        address = str(network.network_address + offset)
+        if address not in taken:
+            return address
+    return None
+
+
+def mac_address(interface_id: str) -> str:
+    """A locally administered MAC address, the same for the same interface on every host."""
+    digits = interface_id.removeprefix("eni-").rjust(10, "0")[-10:]
+    return "0a:" + ":".join(digits[index : index + 2] for index in range(0, 10, 2))

@@ -1,0 +1,185 @@
+"""The database: connect, migrate, read and write transactions. SQLite (WAL) by default, PostgreSQL by URL.
+
+Writers are serial: a lock in this process, and against other processes ``BEGIN IMMEDIATE`` on SQLite and the lock on the
+revision's row on PostgreSQL. So the order of revisions is the order of commits, and a watcher that has seen revision n has
+seen everything before it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+from sidedoor.store.schema import REVISION
+from sidedoor.store.tables import Tables
+
+log = logging.getLogger(__name__)
+
+HEAD = "0001"
+"""The newest migration; a test holds it to the directory."""
+
+_BUSY_SECONDS = 30
+
+_MIGRATION_LOCK = 4680
+"""PostgreSQL's advisory lock that keeps two processes from migrating at once."""
+
+
+class DatabaseUnusable(Exception):
+    """The database cannot be used. The message says why, and what to do where that is known."""
+
+
+class Store:
+    """One database. Safe to use from several threads."""
+
+    def __init__(self, url: str) -> None:
+        """``url``: for example ``sqlite:////var/lib/sidedoor/sidedoor.db`` or ``postgresql://host/db``.
+
+        Raises ``DatabaseUnusable``.
+        """
+        self._url = _parsed(url)
+        self._sqlite = self._url.get_backend_name() == "sqlite"
+        self.engine = _sqlite_engine(self._url) if self._sqlite else _postgresql_engine(self._url)
+        self._writer = threading.Lock()
+        self._watchers: list[Callable[[int], None]] = []
+
+    def migrate(self) -> None:
+        """Brings the schema to ``HEAD``. Alembic is loaded only where there is something to do. Raises ``DatabaseUnusable``."""
+        version = self._schema_version()
+        if version == HEAD:
+            return
+        if version is not None and version > HEAD:
+            message = f"The database has schema {version}, and this Sidedoor only knows {HEAD}: install a newer Sidedoor."
+            raise DatabaseUnusable(message)
+        from alembic import command
+        from alembic.config import Config
+
+        config = Config()
+        config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+        with self.engine.connect().execution_options(write=True) as connection, connection.begin():
+            if not self._sqlite:
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+        log.info("the database is at schema %s", HEAD, extra={"action": "store.migrated", "schema": HEAD})
+
+    def _schema_version(self) -> str | None:
+        try:
+            with self.engine.connect() as connection:
+                if not sa.inspect(connection).has_table("alembic_version"):
+                    return None
+                version: str | None = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+        except DBAPIError as error:
+            raise DatabaseUnusable(f"The database {self._url.render_as_string()} cannot be used: {error.orig}") from error
+        return version
+
+    @contextmanager
+    def read(self) -> Iterator[Tables]:
+        """A snapshot: everything read in it is of one moment, and nothing can be written."""
+        options = {} if self._sqlite else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        with self.engine.connect().execution_options(**options) as connection, connection.begin():
+            yield Tables(connection)
+
+    @contextmanager
+    def write(self) -> Iterator[Tables]:
+        """The only writer until it ends: commits at the end of the block, rolls back when it raises."""
+        with self._writer, self.engine.connect().execution_options(write=True) as connection, connection.begin():
+            if not self._sqlite:
+                connection.execute(sa.select(REVISION.c.value).with_for_update())
+            tables = Tables(connection)
+            yield tables
+            revision = tables.journal.write(connection)
+        if revision is not None:
+            for watcher in tuple(self._watchers):
+                watcher(revision)
+
+    def watch(self, watcher: Callable[[int], None]) -> Callable[[], None]:
+        """Calls ``watcher`` with the revision after each commit of this process. Returns the function that ends it."""
+        self._watchers.append(watcher)
+        return lambda: self._watchers.remove(watcher)
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def _parsed(text: str) -> sa.URL:
+    try:
+        url = sa.make_url(text)
+    except ArgumentError:
+        url = sa.URL.create("")
+    if url.get_backend_name() == "sqlite":
+        return url.set(drivername="sqlite")
+    if url.get_backend_name() in ("postgresql", "postgres"):
+        return url.set(drivername="postgresql+psycopg")
+    raise DatabaseUnusable("A database is named by a URL: sqlite:////path/to/file or postgresql://user@host/name.")
+
+
+def _sqlite_engine(url: sa.URL) -> sa.Engine:
+    if not url.database or url.database == ":memory:":
+        raise DatabaseUnusable("Sidedoor keeps its database in a file: name one, as in sqlite:////var/lib/sidedoor/sidedoor.db")
+    try:
+        _create_private(Path(url.database))
+        _use_wal(Path(url.database))
+    except (OSError, sqlite3.DatabaseError) as error:
+        raise DatabaseUnusable(f"The database {url.database} cannot be used: {error}") from error
+    engine = sa.create_engine(url, pool_size=8, max_overflow=24, connect_args={"timeout": _BUSY_SECONDS})
+    sa.event.listen(engine, "connect", _prepare_sqlite)
+    sa.event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _postgresql_engine(url: sa.URL) -> sa.Engine:
+    """Connections are tried before use, so that a restart of the database fails no call.
+
+    READ COMMITTED whatever the database's default: a writer that waited for the revision's row then sees what the one
+    before it committed.
+    """
+    try:
+        return sa.create_engine(url, pool_size=8, max_overflow=24, pool_pre_ping=True, isolation_level="READ COMMITTED")
+    except ModuleNotFoundError as error:
+        raise DatabaseUnusable("PostgreSQL needs its driver: pip install 'sidedoor[postgres]'.") from error
+
+
+def _create_private(path: Path) -> None:
+    """Makes the file, readable by its owner alone: it holds the secrets that SigV4 needs.
+
+    A file that is there is not opened: closing it would take SQLite's locks from other connections of this process
+    (sqlite.org/howtocorrupt.html, 2.2).
+    """
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        path.chmod(0o600)
+
+
+def _use_wal(path: Path) -> None:
+    """Switches the file to WAL, which it remembers. Processes take turns: SQLite does not wait for a lock when it switches."""
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(directory, fcntl.LOCK_EX)
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("PRAGMA journal_mode=WAL")
+    finally:
+        os.close(directory)
+
+
+def _prepare_sqlite(connection: Any, _: object) -> None:
+    connection.isolation_level = None
+    for pragma in ("synchronous=FULL", f"busy_timeout={_BUSY_SECONDS * 1000}", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    writes = connection.get_execution_options().get("write", False)
+    connection.exec_driver_sql(f"PRAGMA query_only={'OFF' if writes else 'ON'}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
