@@ -1,0 +1,150 @@
+"""One API call: who asks, where, when, and the open transaction. What every operation gets."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sidedoor import errors, ids
+from sidedoor.identity.model import Caller
+from sidedoor.store.engine import Store
+from sidedoor.store.schema import ClientToken, OutboxEvent
+from sidedoor.store.tables import Tables
+
+log = logging.getLogger("sidedoor.api")
+
+Request = Mapping[str, Any]
+"""An operation's input as botocore's model shapes it: member names as boto3 has them, booleans and integers parsed."""
+
+Answer = dict[str, Any]
+"""An operation's output in the same shape. Enum values are the wire's."""
+
+
+READS = ("Describe", "Get", "List", "Lookup")
+"""An operation whose name begins so reads and does not write, unless it is one of ``WRITES``."""
+
+WRITES = frozenset({"GetSessionToken"})
+"""Operations that make something in spite of their name: a temporary access key is a record."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What an operation may know of the installation."""
+
+    dev: bool = False
+    paging_secret: bytes
+    endpoints_per_vpc: int = 50
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    caller: Caller
+    region: str
+    now: datetime
+    request_id: str
+    operation: str
+    tables: Tables
+    entropy: ids.Entropy
+    settings: Settings
+
+    @property
+    def account(self) -> str:
+        return self.caller.account
+
+    @property
+    def owned(self) -> dict[str, str]:
+        """The condition that keeps a query to what the caller owns here: ``tables.vpcs.where(**call.owned)``."""
+        return {"account": self.account, "region": self.region}
+
+    def new_id(self, prefix: str) -> str:
+        return ids.mint(prefix, self.entropy)
+
+    def arn(self, service: str, resource: str) -> str:
+        return str(ids.Arn(service, self.region, self.account, resource))
+
+    def explain(self, action: str, reason: str, **facts: object) -> None:
+        """Tells the operator the true reason that an answer hides from the caller."""
+        context = {"action": action, "request_id": self.request_id, "caller": self.caller.arn, **facts}
+        log.info("%s: %s", self.operation, reason, extra=context)
+
+    def remember_event(self, name: str, *, service_id: str, endpoint_id: str, account: str, **body: str) -> None:
+        """Writes an event to the outbox, in this transaction. ``account`` is the service's owner."""
+        self.tables.events.add(
+            OutboxEvent(
+                id=self.new_id("evt"), account=account, region=self.region, name=name, service_id=service_id,
+                endpoint_id=endpoint_id, created=self.now, body=body,
+            )
+        )  # fmt: skip
+
+    def replayed(self, request: Request) -> str | None:
+        """The id of the resource that an earlier request with this ClientToken made, or None.
+
+        Raises ``IdempotentParameterMismatch`` where that request had other parameters.
+        """
+        token = request.get("ClientToken")
+        if not token:
+            return None
+        earlier = self.tables.client_tokens.find(self._token_id(token))
+        if earlier is None:
+            return None
+        if earlier.fingerprint != _fingerprint(request):
+            raise errors.IdempotentParameterMismatch(token=token)
+        return earlier.resource_id
+
+    def remember_token(self, request: Request, resource_id: str) -> None:
+        """Keeps the request's ClientToken, if it has one, for ``replayed``."""
+        token = request.get("ClientToken")
+        if token:
+            self.tables.client_tokens.add(
+                ClientToken(
+                    id=self._token_id(token), account=self.account, region=self.region,
+                    fingerprint=_fingerprint(request), resource_id=resource_id, created=self.now,
+                )
+            )  # fmt: skip
+
+    def _token_id(self, token: str) -> str:
+        return f"{self.account}/{self.region}/{self.operation}/{token}"
+
+
+def _fingerprint(request: Request) -> str:
+    parameters = {name: value for name, value in request.items() if name not in ("ClientToken", "DryRun")}
+    return hashlib.sha256(json.dumps(parameters, sort_keys=True, default=str).encode()).hexdigest()
+
+
+Operation = Callable[[Call, Request], Answer]
+"""An operation: a plain function. It raises an ``ApiError`` or answers; what it wrote is committed only when it answers."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Access:
+    """Everything of a call but its transaction."""
+
+    caller: Caller
+    region: str
+    now: datetime
+    request_id: str
+    entropy: ids.Entropy
+    settings: Settings
+
+
+def perform(store: Store, access: Access, name: str, operation: Operation, request: Request) -> Answer:
+    """Runs an operation in one transaction of its own.
+
+    With ``DryRun`` the operation runs whole and is rolled back, so that it is allowed exactly when the real one would be.
+    """
+    dry_run = bool(request.get("DryRun", False))
+    reads = name.startswith(READS) and name not in WRITES
+    with store.read() if reads else store.write() as tables:
+        call = Call(
+            caller=access.caller, region=access.region, now=access.now, request_id=access.request_id, operation=name,
+            tables=tables, entropy=access.entropy, settings=access.settings,
+        )  # fmt: skip
+        answer = operation(call, request)
+        if dry_run:
+            raise errors.DryRunOperation
+    return answer
