@@ -1,0 +1,151 @@
+"""The attributes of load balancers, target groups and listeners: their keys, defaults and possible values. Pure.
+
+Rule 1: a record keeps only what was set; what is not set has the default of the table here.
+Rule 2: what would switch on something that Sidedoor does not have is refused with a sentence that says so.
+Rule 3: what only tunes draining and routing by health is kept as on AWS, also where the data plane does not use it yet.
+Tables: ELBv2 API reference, LoadBalancerAttribute, TargetGroupAttribute, ListenerAttribute; those of network load balancers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sidedoor import errors
+from sidedoor.loadbalancers.model import Listener, LoadBalancer, TargetGroup
+
+Attributes = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """An attribute's default and the values that it takes; ``values`` says which in an error's words."""
+
+    default: str
+    values: str
+    accepts: Callable[[str], bool]
+
+
+def _one_of(default: str, *others: str) -> Rule:
+    choices = (default, *others)
+    return Rule(default, " or ".join(choices), choices.__contains__)
+
+
+def _is_number(text: str, least: int, most: int) -> bool:
+    return text.isascii() and text.isdigit() and least <= int(text) <= most
+
+
+def _number(default: int, least: int, most: int) -> Rule:
+    return Rule(str(default), f"a number from {least} to {most}", lambda text: _is_number(text, least, most))
+
+
+def _number_or_off(default: str, most: int) -> Rule:
+    return Rule(default, f"off or a number from 1 to {most}", lambda text: text == "off" or _is_number(text, 1, most))
+
+
+def _only(default: str, missing: str) -> Rule:
+    return Rule(default, f"{default} ({missing} not supported yet)", default.__eq__)
+
+
+def _text(longest: int) -> Rule:
+    return Rule("", f"at most {longest} characters", lambda text: len(text) <= longest)
+
+
+_FLAG = _one_of("false", "true")
+_LONGEST = 1024
+_MOST_TARGETS = 1000
+
+LOAD_BALANCER: Mapping[str, Rule] = {
+    "deletion_protection.enabled": _FLAG,
+    "load_balancing.cross_zone.enabled": _FLAG,
+    "access_logs.s3.enabled": _only("false", "access logs are"),
+    "access_logs.s3.bucket": _text(_LONGEST),
+    "access_logs.s3.prefix": _text(_LONGEST),
+    "ipv6.deny_all_igw_traffic": _FLAG,
+    "dns_record.client_routing_policy": _one_of(
+        "any_availability_zone", "availability_zone_affinity", "partial_availability_zone_affinity"
+    ),
+    "zonal_shift.config.enabled": _only("false", "zonal shift is"),
+    "secondary_ips.auto_assigned.per_subnet": _only("0", "secondary addresses are"),
+}
+
+TARGET_GROUP: Mapping[str, Rule] = {
+    "deregistration_delay.timeout_seconds": _number(300, 0, 3600),
+    "deregistration_delay.connection_termination.enabled": _FLAG,
+    "preserve_client_ip.enabled": _FLAG,
+    "proxy_protocol_v2.enabled": _FLAG,
+    "stickiness.enabled": _FLAG,
+    "stickiness.type": _one_of("source_ip"),
+    "load_balancing.cross_zone.enabled": _one_of("use_load_balancer_configuration", "true", "false"),
+    "target_group_health.dns_failover.minimum_healthy_targets.count": _number_or_off("1", _MOST_TARGETS),
+    "target_group_health.dns_failover.minimum_healthy_targets.percentage": _number_or_off("off", 100),
+    "target_group_health.unhealthy_state_routing.minimum_healthy_targets.count": _number(1, 1, _MOST_TARGETS),
+    "target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage": _number_or_off("off", 100),
+    "target_health_state.unhealthy.connection_termination.enabled": _one_of("true", "false"),
+    "target_health_state.unhealthy.draining_interval_seconds": _number(0, 0, 360_000),
+}
+
+LISTENER: Mapping[str, Rule] = {"tcp.idle_timeout.seconds": _number(350, 60, 6000)}
+
+
+def of_load_balancer(balancer: LoadBalancer) -> Attributes:
+    """All attributes of a load balancer."""
+    own_defaults = {"ipv6.deny_all_igw_traffic": "true" if balancer.scheme == "internal" else "false"}
+    return _defaults(LOAD_BALANCER) | own_defaults | balancer.attributes
+
+
+def of_target_group(group: TargetGroup) -> Attributes:
+    """All attributes of a target group. Addresses of clients are kept by default for instances, and not for addresses."""
+    own_defaults = {"preserve_client_ip.enabled": "true" if group.target_type == "instance" else "false"}
+    return _defaults(TARGET_GROUP) | own_defaults | group.attributes
+
+
+def of_listener(listener: Listener) -> Attributes:
+    """All attributes of a listener."""
+    return _defaults(LISTENER) | listener.attributes
+
+
+def _defaults(rules: Mapping[str, Rule]) -> Attributes:
+    return {key: rule.default for key, rule in rules.items()}
+
+
+def changed_load_balancer(balancer: LoadBalancer, asked: Sequence[Mapping[str, Any]]) -> Attributes:
+    """What a load balancer keeps after a request. Raises ``InvalidConfigurationRequest``."""
+    return balancer.attributes | _checked("Load balancer", LOAD_BALANCER, asked)
+
+
+def changed_target_group(group: TargetGroup, asked: Sequence[Mapping[str, Any]]) -> Attributes:
+    """What a target group keeps after a request. Raises ``InvalidConfigurationRequest``."""
+    attributes = group.attributes | _checked("Target group", TARGET_GROUP, asked)
+    terminates = attributes.get("target_health_state.unhealthy.connection_termination.enabled", "true") == "true"
+    if terminates and attributes.get("target_health_state.unhealthy.draining_interval_seconds", "0") != "0":
+        raise errors.InvalidConfigurationRequest(
+            "target_health_state.unhealthy.draining_interval_seconds can be set only while "
+            "target_health_state.unhealthy.connection_termination.enabled is false"
+        )
+    return attributes
+
+
+def changed_listener(listener: Listener, asked: Sequence[Mapping[str, Any]]) -> Attributes:
+    """What a listener keeps after a request. Raises ``InvalidConfigurationRequest``."""
+    return listener.attributes | _checked("Listener", LISTENER, asked)
+
+
+def _checked(what: str, rules: Mapping[str, Rule], asked: Sequence[Mapping[str, Any]]) -> Attributes:
+    checked: Attributes = {}
+    for attribute in asked:
+        key, value = str(attribute.get("Key") or ""), str(attribute.get("Value") or "")
+        if key not in rules:
+            raise errors.InvalidConfigurationRequest(f"{what} attribute key '{key}' is not recognized")
+        if not rules[key].accepts(value):
+            raise errors.InvalidConfigurationRequest(
+                f"The value '{value}' is not valid for the attribute '{key}': it must be {rules[key].values}"
+            )
+        checked[key] = value
+    return checked
+
+
+def to_wire(attributes: Mapping[str, str]) -> list[dict[str, str]]:
+    """Attributes as answers list them."""
+    return [{"Key": key, "Value": value} for key, value in attributes.items()]

@@ -1,0 +1,218 @@
+"""The operations on listeners of network load balancers: a port, and the one target group that it forwards to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from sidedoor import errors, ids
+from sidedoor.call import Answer, Call, Request
+from sidedoor.loadbalancers import attributes, naming, pages, tags
+from sidedoor.loadbalancers.lookup import (
+    listener_of_rule,
+    owned_listener,
+    owned_load_balancer,
+    owned_target_group,
+    user_of_group,
+)
+from sidedoor.loadbalancers.model import (
+    LISTENER_TO_GROUP,
+    LISTENERS_PER_LOAD_BALANCER,
+    Listener,
+    LoadBalancer,
+    TargetGroup,
+)
+
+
+def create_listener(call: Call, request: Request) -> Answer:
+    """https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateListener.html"""
+    balancer = owned_load_balancer(call, request["LoadBalancerArn"])
+    protocol, port = _protocol(request.get("Protocol")), _port(request.get("Port"))
+    _check_supported(request)
+    group = owned_target_group(call, _target_group_arn(request.get("DefaultActions") or ()))
+    listeners = call.tables.listeners.where(load_balancer_id=balancer.id)
+    asked_tags = tags.of_new(request)
+    for existing in listeners:
+        if existing.port == port:
+            if not _is_same(existing, protocol, group, asked_tags):
+                raise errors.DuplicateListener(load_balancer=balancer.id)
+            return {"Listeners": [_to_wire(existing)]}
+    if len(listeners) >= LISTENERS_PER_LOAD_BALANCER:
+        raise errors.TooManyListeners(limit=LISTENERS_PER_LOAD_BALANCER)
+    _check_fits(call, balancer, group, protocol)
+    resource = naming.listener_resource(balancer.id, ids.hex_digits(16, call.entropy))
+    listener = call.tables.listeners.add(
+        Listener(
+            id=call.arn(naming.SERVICE, resource), account=call.account, region=call.region, load_balancer_id=balancer.id,
+            target_group_id=group.id, protocol=protocol, port=port, created=call.now, tags=asked_tags,
+        )
+    )  # fmt: skip
+    return {"Listeners": [_to_wire(listener)]}
+
+
+def _protocol(protocol: str | None) -> str:
+    if not protocol:
+        raise errors.ValidationError("A listener protocol must be specified")
+    if protocol != "TCP":
+        raise errors.UnsupportedProtocol(f"Listeners with the protocol {protocol} are not supported yet; use TCP")
+    return protocol
+
+
+def _port(port: int | None) -> int:
+    if port is None:
+        raise errors.ValidationError("A listener port must be specified")
+    if not 1 <= port <= 65535:
+        raise errors.ValidationError(f"Listener port '{port}' must be a number between 1 and 65535")
+    return port
+
+
+def _check_supported(request: Request) -> None:
+    for parameter in ("Certificates", "SslPolicy", "AlpnPolicy", "MutualAuthentication"):
+        if request.get(parameter):
+            raise errors.InvalidConfigurationRequest(f"{parameter} cannot be specified for a listener with the protocol TCP")
+
+
+def _target_group_arn(actions: Sequence[Mapping[str, Any]]) -> str:
+    """The target group of the one forward action, which may name it in two places."""
+    if not actions:
+        raise errors.ValidationError("A listener default action must be specified")
+    if len(actions) > 1:
+        raise errors.TooManyActions
+    action = actions[0]
+    if action.get("Type") != "forward":
+        raise errors.InvalidLoadBalancerAction(type=action.get("Type"))
+    forward = action.get("ForwardConfig") or {}
+    if (forward.get("TargetGroupStickinessConfig") or {}).get("Enabled"):
+        raise errors.InvalidConfigurationRequest("Target group stickiness is not supported with network load balancers")
+    named = [str(group.get("TargetGroupArn") or "") for group in forward.get("TargetGroups") or ()]
+    if action.get("TargetGroupArn"):
+        named.append(str(action["TargetGroupArn"]))
+    if not named:
+        raise errors.ValidationError("A target group ARN must be specified")
+    if len(set(named)) > 1:
+        raise errors.InvalidConfigurationRequest("A forward action must name exactly one target group")
+    return named[0]
+
+
+def _is_same(existing: Listener, protocol: str, group: TargetGroup, asked_tags: dict[str, str]) -> bool:
+    """Whether a request asks for what is there already; then it succeeds again ("idempotent", CreateListener)."""
+    return (existing.protocol, existing.target_group_id) == (protocol, group.id) and asked_tags.items() <= existing.tags.items()
+
+
+def _check_fits(call: Call, balancer: LoadBalancer, group: TargetGroup, protocol: str) -> None:
+    """Raises where a listener of this load balancer cannot forward to the group."""
+    if group.protocol not in LISTENER_TO_GROUP[protocol]:
+        raise errors.IncompatibleProtocols(listener=protocol, target_group=group.protocol)
+    if group.vpc_id != balancer.vpc_id:
+        raise errors.InvalidConfigurationRequest(
+            f"Target group '{group.id}' is not in the load balancer's VPC '{balancer.vpc_id}'"
+        )
+    user = user_of_group(call, group.id)
+    if user is not None and user.id != balancer.id:
+        raise errors.TargetGroupAssociationLimit(id=group.id)
+
+
+def describe_listeners(call: Call, request: Request) -> Answer:
+    """https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DescribeListeners.html"""
+    balancer_arn, arns = request.get("LoadBalancerArn"), request.get("ListenerArns") or ()
+    if bool(balancer_arn) == bool(arns):
+        raise errors.ValidationError("You must specify either listener ARNs or a load balancer ARN")
+    if balancer_arn:
+        found = call.tables.listeners.where(load_balancer_id=owned_load_balancer(call, balancer_arn).id)
+    else:
+        found = call.tables.listeners.where(id={owned_listener(call, arn).id for arn in arns})
+    page, more = pages.page(call, request, found)
+    return {"Listeners": [_to_wire(listener) for listener in page], **more}
+
+
+def modify_listener(call: Call, request: Request) -> Answer:
+    """https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_ModifyListener.html"""
+    listener = owned_listener(call, request["ListenerArn"])
+    balancer = owned_load_balancer(call, listener.load_balancer_id)
+    protocol, port = _protocol(request.get("Protocol", listener.protocol)), _port(request.get("Port", listener.port))
+    _check_supported(request)
+    actions = request.get("DefaultActions")
+    group = owned_target_group(call, _target_group_arn(actions) if actions else listener.target_group_id)
+    if port != listener.port and call.tables.listeners.where(load_balancer_id=balancer.id, port=port):
+        raise errors.DuplicateListener(load_balancer=balancer.id)
+    _check_fits(call, balancer, group, protocol)
+    changed = replace(listener, protocol=protocol, port=port, target_group_id=group.id)
+    return {"Listeners": [_to_wire(call.tables.listeners.update(listener, changed))]}
+
+
+def delete_listener(call: Call, request: Request) -> Answer:
+    """https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DeleteListener.html"""
+    call.tables.listeners.remove(owned_listener(call, request["ListenerArn"]))
+    return {}
+
+
+def describe_listener_attributes(call: Call, request: Request) -> Answer:
+    """https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DescribeListenerAttributes.html"""
+    listener = owned_listener(call, request["ListenerArn"])
+    return {"Attributes": attributes.to_wire(attributes.of_listener(listener))}
+
+
+def modify_listener_attributes(call: Call, request: Request) -> Answer:
+    """https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_ModifyListenerAttributes.html"""
+    listener = owned_listener(call, request["ListenerArn"])
+    changed = attributes.changed_listener(listener, request.get("Attributes") or ())
+    after = call.tables.listeners.update(listener, replace(listener, attributes=changed))
+    return {"Attributes": attributes.to_wire(attributes.of_listener(after))}
+
+
+def describe_rules(call: Call, request: Request) -> Answer:
+    """https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DescribeRules.html
+
+    A listener of a network load balancer has its default rule and no other.
+    """
+    listener_arn, rule_arns = request.get("ListenerArn"), request.get("RuleArns") or ()
+    if bool(listener_arn) == bool(rule_arns):
+        raise errors.ValidationError("You must specify either listener rule ARNs or a listener ARN")
+    if listener_arn:
+        found = [owned_listener(call, listener_arn)]
+    else:
+        found = call.tables.listeners.where(id={listener_of_rule(call, arn).id for arn in rule_arns})
+    page, more = pages.page(call, request, found)
+    return {"Rules": [_default_rule(listener) for listener in page], **more}
+
+
+def describe_listener_certificates(call: Call, request: Request) -> Answer:
+    """https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DescribeListenerCertificates.html
+
+    A TCP listener has no certificates, and there are no others yet.
+    """
+    owned_listener(call, request["ListenerArn"])
+    return {"Certificates": []}
+
+
+def _default_rule(listener: Listener) -> dict[str, Any]:
+    return {
+        "RuleArn": naming.default_rule_id(listener.id),
+        "Priority": "default",
+        "Conditions": [],
+        "Actions": [_forward(listener)],
+        "IsDefault": True,
+    }
+
+
+def _to_wire(listener: Listener) -> dict[str, Any]:
+    return {
+        "ListenerArn": listener.id,
+        "LoadBalancerArn": listener.load_balancer_id,
+        "Port": listener.port,
+        "Protocol": listener.protocol,
+        "DefaultActions": [_forward(listener)],
+    }
+
+
+def _forward(listener: Listener) -> dict[str, Any]:
+    """The one action, in both forms, as AWS lists it."""
+    return {
+        "Type": "forward",
+        "TargetGroupArn": listener.target_group_id,
+        "ForwardConfig": {
+            "TargetGroups": [{"TargetGroupArn": listener.target_group_id}],
+            "TargetGroupStickinessConfig": {"Enabled": False},
+        },
+    }

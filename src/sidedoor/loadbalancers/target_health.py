@@ -1,0 +1,53 @@
+"""What DescribeTargetHealth says of a target: its use by a load balancer first, then what the agent found. Pure.
+
+Texts: ELB user guides, "Health check reason codes".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sidedoor.loadbalancers.model import ANY_ZONE, HealthReason, HealthState, LoadBalancer, Target, TargetHealth
+
+DESCRIPTIONS: Mapping[HealthReason, str] = {
+    HealthReason.REGISTRATION: "Target registration is in progress",
+    HealthReason.INITIAL_CHECKS: "Initial health checks in progress",
+    HealthReason.FAILED_CHECKS: "Health checks failed",
+    HealthReason.TIMEOUT: "Request timed out",
+    HealthReason.NOT_REGISTERED: "Target is not registered to the target group",
+    HealthReason.NOT_IN_USE: "Target group is not configured to receive traffic from the load balancer",
+    HealthReason.DEREGISTRATION: "Target deregistration is in progress",
+    HealthReason.UNUSABLE: "The IP address cannot be used as a target, as it is in use by a load balancer",
+    HealthReason.DISABLED: "Health checks are disabled",
+}
+
+ZONE_NOT_ENABLED = "Target is in an Availability Zone that is not enabled for the load balancer"
+
+
+def shown(target: Target, balancer: LoadBalancer | None, observed: TargetHealth | None, *, is_node: bool) -> dict[str, str]:
+    """The ``TargetHealth`` of a registered target.
+
+    ``balancer``: the one that uses the target's group. ``is_node``: a load balancer's node has the target's address.
+    """
+    if is_node:
+        return _health(HealthState.UNUSED, HealthReason.UNUSABLE)
+    if balancer is None:
+        return _health(HealthState.UNUSED, HealthReason.NOT_IN_USE)
+    if target.zone != ANY_ZONE and target.zone not in balancer.zone_ids:
+        return _health(HealthState.UNUSED, HealthReason.NOT_IN_USE) | {"Description": ZONE_NOT_ENABLED}
+    if target.draining_since is not None:
+        return _health(HealthState.DRAINING, HealthReason.DEREGISTRATION)
+    if observed is None:
+        return _health(HealthState.INITIAL, HealthReason.REGISTRATION)
+    return _health(observed.state, observed.reason)
+
+
+def not_registered() -> dict[str, str]:
+    """The ``TargetHealth`` of what is not registered."""
+    return _health(HealthState.UNUSED, HealthReason.NOT_REGISTERED)
+
+
+def _health(state: HealthState, reason: HealthReason | None) -> dict[str, str]:
+    if reason is None:
+        return {"State": state.value}
+    return {"State": state.value, "Reason": reason.value, "Description": DESCRIPTIONS[reason]}
