@@ -1,0 +1,266 @@
+"""What a host should have, computed from the records it was told of: networks, listeners, clusters, names.
+
+Rule 1: no I/O, and no knowledge of Envoy or of the kernel: a driver or an engine makes of this what it can.
+Rule 2: each function computes one unit and reads only what that unit needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from sidedoor.dataplane.wanted import Wanted
+from sidedoor.endpoints.model import CARRIES_TRAFFIC, Endpoint, State
+from sidedoor.loadbalancers.model import ANY_ZONE, HealthCheck, HealthState, Listener, LoadBalancer, Node, TargetGroup
+from sidedoor.networks.model import Interface, InterfaceKind, gateway_address, resolver_address
+from sidedoor.networks.zones import zone_name
+
+# --- networks -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, order=True)
+class Workload:
+    """An interface in which somebody's processes run."""
+
+    interface_id: str
+    address: str
+    mac: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Segment:
+    """A subnet in use. ``addresses``: those of endpoints and load balancer nodes, which the VPC's router holds itself."""
+
+    subnet_id: str
+    cidr: str
+    gateway: str
+    addresses: tuple[str, ...]
+    workloads: tuple[Workload, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Network:
+    """A VPC in use. ``resolver``: the address on which its names are answered, None where the VPC has DNS off."""
+
+    vpc_id: str
+    cidr: str
+    resolver: str | None
+    segments: tuple[Segment, ...]
+
+
+def network(wanted: Wanted, vpc_id: str) -> Network | None:
+    """The network of a VPC, or None where nothing uses it (then nothing of it is placed)."""
+    vpc = wanted.vpcs.get(vpc_id)
+    if vpc is None:
+        return None
+    interfaces = [wanted.interfaces[one] for one in wanted.interfaces_of_vpc[vpc_id]]
+    placed = [interface for interface in interfaces if _is_placed(wanted, interface)]
+    segments = tuple(_segment(wanted, subnet_id, placed) for subnet_id in sorted({one.subnet_id for one in placed}))
+    if not segments:
+        return None
+    resolver = resolver_address(vpc.cidr) if vpc.dns_support else None
+    return Network(vpc_id=vpc_id, cidr=vpc.cidr, resolver=resolver, segments=segments)
+
+
+def _is_placed(wanted: Wanted, interface: Interface) -> bool:
+    """An interface stands as long as its record does: a deleted endpoint's goes when its flows have ended."""
+    return interface.subnet_id in wanted.subnets
+
+
+def _segment(wanted: Wanted, subnet_id: str, placed: Collection[Interface]) -> Segment:
+    subnet = wanted.subnets[subnet_id]
+    mine = [interface for interface in placed if interface.subnet_id == subnet_id]
+    return Segment(
+        subnet_id=subnet_id,
+        cidr=subnet.cidr,
+        gateway=gateway_address(subnet.cidr),
+        addresses=tuple(sorted(one.address for one in mine if one.kind is not InterfaceKind.WORKLOAD)),
+        workloads=tuple(
+            sorted(
+                Workload(interface_id=one.id, address=one.address, mac=one.mac)
+                for one in mine
+                if one.kind is InterfaceKind.WORKLOAD
+            )
+        ),
+    )
+
+
+# --- load balancers -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, order=True)
+class Host:
+    """A place that connections can go to. ``target``: the ``Target`` record's id; ``address`` as the provider's VPC has it."""
+
+    target: str
+    address: str
+    port: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cluster:
+    """A load balancer's node with one of its target groups: the address that targets see, and the targets that it may use."""
+
+    name: str
+    vpc_id: str
+    node_interface_id: str
+    source: str
+    target_group_id: str
+    proxy_protocol: bool
+    sticky: bool
+    check: HealthCheck
+    candidates: tuple[Host, ...]
+
+
+def cluster_name(node_interface_id: str, target_group_id: str) -> str:
+    """``eni-.../targetgroup/name/id``: unique on a host, readable in Envoy's statistics."""
+    return f"{node_interface_id}/{target_group_id.rpartition(':')[2]}"
+
+
+def clusters(wanted: Wanted, balancer_id: str) -> tuple[Cluster, ...]:
+    """The clusters of a load balancer: one for each of its nodes and each target group that a listener of it names."""
+    balancer = wanted.load_balancers.get(balancer_id)
+    if balancer is None:
+        return ()
+    listeners = [wanted.listeners[one] for one in wanted.listeners_of_balancer[balancer_id]]
+    groups = [
+        wanted.target_groups[one] for one in sorted({one.target_group_id for one in listeners}) if one in wanted.target_groups
+    ]
+    return tuple(_cluster(wanted, balancer, node, group) for node in balancer.nodes for group in groups)
+
+
+def _cluster(wanted: Wanted, balancer: LoadBalancer, node: Node, group: TargetGroup) -> Cluster:
+    return Cluster(
+        name=cluster_name(node.interface_id, group.id),
+        vpc_id=balancer.vpc_id,
+        node_interface_id=node.interface_id,
+        source=node.address,
+        target_group_id=group.id,
+        proxy_protocol=group.proxy_protocol,
+        sticky=group.source_ip_stickiness,
+        check=group.health_check,
+        candidates=_candidates(wanted, balancer, node, group),
+    )
+
+
+def _candidates(wanted: Wanted, balancer: LoadBalancer, node: Node, group: TargetGroup) -> tuple[Host, ...]:
+    enabled = {one.zone_id for one in balancer.nodes} if group.cross_zone(balancer) else {node.zone_id}
+    targets = [wanted.targets[one] for one in wanted.targets_of_group[group.id]]
+    return tuple(
+        sorted(
+            Host(target=one.id, address=one.address, port=one.port)
+            for one in targets
+            if one.draining_since is None and (one.zone == ANY_ZONE or one.zone in enabled)
+        )
+    )
+
+
+def hosts(cluster: Cluster, states: Mapping[str, HealthState]) -> tuple[Host, ...]:
+    """The hosts that get new connections: the healthy ones, or all of them where none is healthy (fail open).
+
+    ``states``: target id -> what this node's probes found. A target without probes counts as healthy.
+    """
+    healthy = tuple(one for one in cluster.candidates if states.get(one.target, HealthState.HEALTHY) is HealthState.HEALTHY)
+    return healthy or cluster.candidates
+
+
+# --- endpoints ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Door:
+    """One port of one of an endpoint's interfaces: where consumers connect, and the cluster behind it."""
+
+    name: str
+    endpoint_id: str
+    vpc_id: str
+    interface_id: str
+    address: str
+    port: int
+    cluster: str
+    idle_timeout: int
+    sticky: bool
+
+
+def doors(wanted: Wanted, endpoint_id: str) -> tuple[Door, ...]:
+    """The doors of an endpoint: none unless it is accepted; else one for each interface and listener of its load balancer."""
+    endpoint = wanted.endpoints.get(endpoint_id)
+    if endpoint is None or endpoint.state not in CARRIES_TRAFFIC or endpoint.service_id not in wanted.services:
+        return ()
+    found: list[Door] = []
+    for interface_id in endpoint.interface_ids:
+        interface = wanted.interfaces.get(interface_id)
+        served = _node_of(wanted, endpoint, interface) if interface else None
+        if interface is None or served is None:
+            continue
+        balancer, node = served
+        listeners = [wanted.listeners[one] for one in wanted.listeners_of_balancer[balancer.id]]
+        found += [
+            _door(wanted, endpoint, interface, node, one) for one in listeners if one.target_group_id in wanted.target_groups
+        ]
+    return tuple(sorted(found, key=lambda door: door.name))
+
+
+def _node_of(wanted: Wanted, endpoint: Endpoint, interface: Interface) -> tuple[LoadBalancer, Node] | None:
+    """The load balancer's node that serves an endpoint's interface: the chosen load balancer's, in the interface's own zone."""
+    service = wanted.services[endpoint.service_id]
+    balancer = wanted.load_balancers.get(interface.load_balancer_id or "")
+    if balancer is None or balancer.id not in service.load_balancer_ids:
+        return None
+    for node in balancer.nodes:
+        if node.zone_id == interface.zone_id:
+            return balancer, node
+    return None
+
+
+def _door(wanted: Wanted, endpoint: Endpoint, interface: Interface, node: Node, listener: Listener) -> Door:
+    return Door(
+        name=f"{endpoint.id}/{interface.id}/{listener.port}",
+        endpoint_id=endpoint.id,
+        vpc_id=endpoint.vpc_id,
+        interface_id=interface.id,
+        address=interface.address,
+        port=listener.port,
+        cluster=cluster_name(node.interface_id, listener.target_group_id),
+        idle_timeout=listener.idle_timeout,
+        sticky=wanted.target_groups[listener.target_group_id].source_ip_stickiness,
+    )
+
+
+# --- names --------------------------------------------------------------------------------------------------------
+
+
+def names(wanted: Wanted, vpc_id: str) -> dict[str, tuple[str, ...]]:
+    """The names that a VPC's resolver answers, in lower case and without a final dot, with their addresses.
+
+    An endpoint's names answer from its creation to its deletion; what is not ``available`` refuses the connection, which
+    tells a caller more than a missing name.
+    """
+    answers: dict[str, tuple[str, ...]] = {}
+    for endpoint_id in wanted.endpoints_of_vpc[vpc_id]:
+        endpoint = wanted.endpoints[endpoint_id]
+        if endpoint.state in (State.DELETING, State.DELETED):
+            continue
+        addresses = {
+            interface.subnet_id: interface.address
+            for interface in (wanted.interfaces.get(one) for one in endpoint.interface_ids)
+            if interface is not None
+        }
+        answers |= _endpoint_names(wanted, endpoint, addresses)
+    return answers
+
+
+def _endpoint_names(wanted: Wanted, endpoint: Endpoint, addresses: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    zone_names = {
+        subnet_id: zone_name(endpoint.account, endpoint.region, wanted.subnets[subnet_id].zone_id)
+        for subnet_id in endpoint.subnet_ids
+        if subnet_id in wanted.subnets
+    }
+    if set(zone_names) != set(endpoint.subnet_ids):
+        return {}
+    regional, *zonal = endpoint.dns_names(zone_names)
+    answers = {regional: tuple(addresses[one] for one in endpoint.subnet_ids if one in addresses)}
+    for subnet_id, name in zip(endpoint.subnet_ids, zonal, strict=True):
+        if subnet_id in addresses:
+            answers[name] = (addresses[subnet_id],)
+    return answers

