@@ -1,0 +1,151 @@
+"""Envoy's configuration for one door, one cluster, one list of hosts.
+
+Rule 1: no I/O. Rule 2: the same input gives the same bytes, so that a restarted agent has nothing to push.
+Rule 3: what changes often (the hosts) is in the assignment alone; a changed listener or cluster replaces the one before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from envoy.config.cluster.v3.circuit_breaker_pb2 import CircuitBreakers
+from envoy.config.cluster.v3.cluster_pb2 import Cluster as ClusterConfig
+from envoy.config.core.v3.address_pb2 import Address, BindConfig, SocketAddress
+from envoy.config.core.v3.base_pb2 import TransportSocket
+from envoy.config.core.v3.config_source_pb2 import AggregatedConfigSource, ApiVersion, ConfigSource
+from envoy.config.core.v3.proxy_protocol_pb2 import ProxyProtocolConfig, ProxyProtocolPassThroughTLVs, TlvEntry
+from envoy.config.endpoint.v3.endpoint_components_pb2 import Endpoint, LbEndpoint, LocalityLbEndpoints
+from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
+from envoy.config.listener.v3.listener_components_pb2 import Filter, FilterChain
+from envoy.config.listener.v3.listener_pb2 import Listener
+from envoy.extensions.filters.network.tcp_proxy.v3.tcp_proxy_pb2 import TcpProxy
+from envoy.extensions.transport_sockets.proxy_protocol.v3.upstream_proxy_protocol_pb2 import ProxyProtocolUpstreamTransport
+from envoy.extensions.transport_sockets.raw_buffer.v3.raw_buffer_pb2 import RawBuffer
+from envoy.type.v3.hash_policy_pb2 import HashPolicy
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.wrappers_pb2 import BoolValue, UInt32Value, UInt64Value
+
+from sidedoor.dataplane.desired import Cluster, Door
+from sidedoor.dataplane.driver import Place
+
+CLUSTER = "type.googleapis.com/envoy.config.cluster.v3.Cluster"
+ENDPOINTS = "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment"
+LISTENER = "type.googleapis.com/envoy.config.listener.v3.Listener"
+
+CONNECT_SECONDS = 5
+
+CONNECTIONS_PER_TARGET = 55_000
+"""What one load balancer address can have open to one target: NLB user guide, "Port allocation errors"."""
+
+UNLIMITED = 2**32 - 1
+
+LISTEN_BACKLOG = 4096
+
+MAGLEV_TABLE = 16_381
+"""A prime: 32 slots for each of the 500 targets that an NLB takes in a zone. Envoy's own 65,537 costs four times as much."""
+
+AWS_TLV = 0xEA
+VPC_ENDPOINT_ID = b"\x01"
+"""NLB user guide, "Proxy protocol": a TLV of type 0xEA whose value is 0x01 and then the endpoint's id."""
+
+
+def listener(door: Door, place: Place) -> Any:
+    """The listener of a door: TCP to the door's cluster.
+
+    One listening socket, without SO_REUSEPORT: a port that another process already has is a refusal that a person can read,
+    and not a port shared in silence. Envoy's exact balance between workers is not used: it counts each listener by itself, so
+    that the first connections of all doors would meet on one worker.
+    """
+    return Listener(
+        name=door.name,
+        stat_prefix=door.name,
+        address=_address(place, door.port),
+        filter_chains=[
+            FilterChain(filters=[Filter(name="envoy.filters.network.tcp_proxy", typed_config=_pack(_tcp_proxy(door)))])
+        ],
+        enable_reuse_port=BoolValue(value=False),
+        tcp_backlog_size=UInt32Value(value=LISTEN_BACKLOG),
+    )
+
+
+def _tcp_proxy(door: Door) -> Any:
+    """The endpoint's id goes to the target in a TLV, where the cluster sends PROXY headers; elsewhere the TLV is not used."""
+    return TcpProxy(
+        stat_prefix=door.name,
+        cluster=door.cluster,
+        idle_timeout=Duration(seconds=door.idle_timeout),
+        hash_policy=[HashPolicy(source_ip=HashPolicy.SourceIp())] if door.sticky else [],
+        proxy_protocol_tlvs=[TlvEntry(type=AWS_TLV, value=VPC_ENDPOINT_ID + door.endpoint_id.encode("ascii"))],
+    )
+
+
+def cluster(cluster: Cluster, source: Place) -> Any:
+    """The cluster of a load balancer's node and one of its target groups: connects from the node's address."""
+    return ClusterConfig(
+        name=cluster.name,
+        type=ClusterConfig.EDS,
+        eds_cluster_config=ClusterConfig.EdsClusterConfig(
+            eds_config=ConfigSource(ads=AggregatedConfigSource(), resource_api_version=ApiVersion.V3)
+        ),
+        connect_timeout=Duration(seconds=CONNECT_SECONDS),
+        upstream_bind_config=BindConfig(source_address=_address(source, 0).socket_address),
+        circuit_breakers=_circuit_breakers(),
+        **_balancing(cluster.sticky),
+        **({"transport_socket": _proxy_protocol()} if cluster.proxy_protocol else {}),
+    )
+
+
+def _balancing(sticky: bool) -> dict[str, Any]:
+    if not sticky:
+        return {"lb_policy": ClusterConfig.RANDOM}
+    table = ClusterConfig.MaglevLbConfig(table_size=UInt64Value(value=MAGLEV_TABLE))
+    return {"lb_policy": ClusterConfig.MAGLEV, "maglev_lb_config": table}
+
+
+def _circuit_breakers() -> Any:
+    """No limit on the whole (Envoy's is 1,024, and a connection that is being made counts as a request), one on each target."""
+    every = {name: UInt32Value(value=UNLIMITED) for name in ("max_connections", "max_pending_requests", "max_requests")}
+    each = UInt32Value(value=CONNECTIONS_PER_TARGET)
+    return CircuitBreakers(
+        thresholds=[CircuitBreakers.Thresholds(**every)],
+        per_host_thresholds=[CircuitBreakers.Thresholds(max_connections=each)],
+    )
+
+
+def _proxy_protocol() -> Any:
+    """PROXY protocol version 2: the client's address, the endpoint's, and the endpoint's id out of the listener's TLV."""
+    transport = ProxyProtocolUpstreamTransport(
+        config=ProxyProtocolConfig(
+            version=ProxyProtocolConfig.V2,
+            pass_through_tlvs=ProxyProtocolPassThroughTLVs(match_type=ProxyProtocolPassThroughTLVs.INCLUDE, tlv_type=[AWS_TLV]),
+        ),
+        transport_socket=TransportSocket(name="envoy.transport_sockets.raw_buffer", typed_config=_pack(RawBuffer())),
+    )
+    return TransportSocket(name="envoy.transport_sockets.upstream_proxy_protocol", typed_config=_pack(transport))
+
+
+def assignment(cluster_name: str, hosts: Sequence[tuple[str, int]]) -> Any:
+    """The hosts of a cluster, in any order: (address, port)."""
+    return ClusterLoadAssignment(
+        cluster_name=cluster_name,
+        endpoints=[LocalityLbEndpoints(lb_endpoints=[_host(address, port) for address, port in sorted(hosts)])]
+        if hosts
+        else [],
+    )
+
+
+def _host(address: str, port: int) -> Any:
+    return LbEndpoint(endpoint=Endpoint(address=_address(Place(address, None), port)))
+
+
+def _address(place: Place, port: int) -> Any:
+    where = {} if place.namespace is None else {"network_namespace_filepath": place.namespace}
+    return Address(socket_address=SocketAddress(address=place.address, port_value=port, **where))
+
+
+def _pack(message: Any) -> Any:
+    packed = AnyMessage()
+    packed.Pack(message, deterministic=True)
+    return packed

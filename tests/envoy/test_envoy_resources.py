@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from google.protobuf.json_format import MessageToDict
+
+from sidedoor.dataplane.desired import Cluster, Door
+from sidedoor.dataplane.driver import Place
+from sidedoor.dataplane.envoy import resources
+from sidedoor.loadbalancers.model import HealthCheck
+
+DOOR = Door(
+    name="vpce-1/eni-1/443", endpoint_id="vpce-1", vpc_id="vpc-1", interface_id="eni-1", address="10.0.0.5", port=443,
+    cluster="eni-2/targetgroup/web/1", idle_timeout=350, sticky=False,
+)  # fmt: skip
+CLUSTER = Cluster(
+    name="eni-2/targetgroup/web/1", vpc_id="vpc-2", node_interface_id="eni-2", source="10.0.0.9", target_group_id="arn",
+    proxy_protocol=False, sticky=False, check=HealthCheck(), candidates=(),
+)  # fmt: skip
+CONSUMER = Place("10.0.0.5", "/run/netns/consumer")
+PROVIDER = Place("10.0.0.9", "/run/netns/provider")
+TCP_PROXY = "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy"
+PROXY_PROTOCOL = "type.googleapis.com/envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport"
+
+
+def as_dict(message: Any) -> dict[str, Any]:
+    found: dict[str, Any] = MessageToDict(message, preserving_proto_field_name=True)
+    return found
+
+
+def test_a_door_is_a_listener_in_the_consumers_namespace() -> None:
+    proxy = {
+        "@type": TCP_PROXY,
+        "stat_prefix": "vpce-1/eni-1/443",
+        "cluster": "eni-2/targetgroup/web/1",
+        "idle_timeout": "350s",
+        "proxy_protocol_tlvs": [{"type": 0xEA, "value": "AXZwY2UtMQ=="}],
+    }
+    assert as_dict(resources.listener(DOOR, CONSUMER)) == {
+        "name": "vpce-1/eni-1/443",
+        "stat_prefix": "vpce-1/eni-1/443",
+        "address": {
+            "socket_address": {
+                "address": "10.0.0.5",
+                "port_value": 443,
+                "network_namespace_filepath": "/run/netns/consumer",
+            }
+        },
+        "filter_chains": [{"filters": [{"name": "envoy.filters.network.tcp_proxy", "typed_config": proxy}]}],
+        "enable_reuse_port": False,
+        "tcp_backlog_size": 4096,
+    }
+
+
+def test_a_sticky_door_hashes_the_clients_address() -> None:
+    listener = as_dict(resources.listener(replace(DOOR, sticky=True), CONSUMER))
+    proxy = listener["filter_chains"][0]["filters"][0]["typed_config"]
+    assert proxy["hash_policy"] == [{"source_ip": {}}]
+
+
+def test_a_cluster_connects_from_the_nodes_address_in_the_providers_namespace() -> None:
+    assert as_dict(resources.cluster(CLUSTER, PROVIDER)) == {
+        "name": "eni-2/targetgroup/web/1",
+        "type": "EDS",
+        "eds_cluster_config": {"eds_config": {"ads": {}, "resource_api_version": "V3"}},
+        "connect_timeout": "5s",
+        "lb_policy": "RANDOM",
+        "upstream_bind_config": {
+            "source_address": {
+                "address": "10.0.0.9",
+                "port_value": 0,
+                "network_namespace_filepath": "/run/netns/provider",
+            }
+        },
+        "circuit_breakers": {
+            "thresholds": [{"max_connections": 4294967295, "max_pending_requests": 4294967295, "max_requests": 4294967295}],
+            "per_host_thresholds": [{"max_connections": 55000}],
+        },
+    }
+
+
+def test_a_sticky_cluster_spreads_by_maglev() -> None:
+    cluster = as_dict(resources.cluster(replace(CLUSTER, sticky=True), PROVIDER))
+    assert cluster["lb_policy"] == "MAGLEV"
+    assert cluster["maglev_lb_config"] == {"table_size": "16381"}
+
+
+def test_a_cluster_with_proxy_protocol_lets_the_endpoints_id_through() -> None:
+    cluster = as_dict(resources.cluster(replace(CLUSTER, proxy_protocol=True), PROVIDER))
+    transport = cluster["transport_socket"]["typed_config"]
+    assert transport["@type"] == PROXY_PROTOCOL
+    assert transport["config"] == {
+        "version": "V2",
+        "pass_through_tlvs": {"match_type": "INCLUDE", "tlv_type": [0xEA]},
+    }
+
+
+def test_without_a_namespace_the_hosts_own_is_meant() -> None:
+    listener = as_dict(resources.listener(DOOR, Place("127.0.0.5", None)))
+    assert listener["address"] == {"socket_address": {"address": "127.0.0.5", "port_value": 443}}
+
+
+def test_an_assignment_lists_hosts_in_one_order() -> None:
+    hosts = [("10.0.0.8", 80), ("10.0.0.7", 81), ("10.0.0.7", 80)]
+    found = resources.assignment("one", hosts)
+    assert found == resources.assignment("one", hosts[::-1])
+    assert as_dict(found) == {
+        "cluster_name": "one",
+        "endpoints": [
+            {
+                "lb_endpoints": [
+                    {"endpoint": {"address": {"socket_address": {"address": "10.0.0.7", "port_value": 80}}}},
+                    {"endpoint": {"address": {"socket_address": {"address": "10.0.0.7", "port_value": 81}}}},
+                    {"endpoint": {"address": {"socket_address": {"address": "10.0.0.8", "port_value": 80}}}},
+                ]
+            }
+        ],
+    }
+
+
+def test_an_assignment_without_hosts_is_empty() -> None:
+    assert as_dict(resources.assignment("one", ())) == {"cluster_name": "one"}
+
+
+def test_the_names_of_the_types_are_those_of_the_messages() -> None:
+    made = {
+        resources.CLUSTER: resources.cluster(CLUSTER, PROVIDER),
+        resources.ENDPOINTS: resources.assignment("one", ()),
+        resources.LISTENER: resources.listener(DOOR, CONSUMER),
+    }
+    for type_url, message in made.items():
+        assert type_url == f"type.googleapis.com/{message.DESCRIPTOR.full_name}"
