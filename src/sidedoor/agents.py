@@ -1,0 +1,193 @@
+"""The control plane's side of the link to the agent: the feed of wanted records, and the reports of what is.
+
+Rule 1: the feed is list-then-watch. A reader names the last revision that it handled and gets what changed since; where that
+is too far back, or it names none, it gets everything (``complete``) and then the changes.
+Rule 2: a line of the feed says what a record is now, not what happened to it; a commit only wakes the reader up.
+Rule 3: a report changes a record only where it speaks of the generation that the record has (``endpoints/lifecycle.py``).
+
+The link is a Unix socket that the operating system lets only our own user open; it never listens on a network address.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from sidedoor import codec
+from sidedoor.endpoints import lifecycle
+from sidedoor.loadbalancers.model import HealthReason, HealthState, LoadBalancerState, TargetHealth
+from sidedoor.store.engine import Store
+from sidedoor.store.schema import FED
+from sidedoor.store.tables import Tables
+
+log = logging.getLogger(__name__)
+
+PING_SECONDS = 5.0
+POLL_SECONDS = 1.0
+"""How long a change by another control plane on the same database may stay unseen."""
+
+
+class Agents:
+    """The link. ``applied``: the revision that the agent last reported as applied, None before the first."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._streams: set[asyncio.Event] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._closed = False
+        self.applied: int | None = None
+        store.watch(self._wake)
+
+    def application(self) -> Starlette:
+        """The HTTP application for the Unix socket."""
+        return Starlette(
+            routes=[
+                Route("/v1/feed", self._feed, methods=["GET"]),
+                Route("/v1/report", self._report, methods=["POST"]),
+            ]
+        )
+
+    def close(self) -> None:
+        """Ends all streams, so that the server can stop."""
+        self._closed = True
+        self._set_all()
+
+    def _wake(self, revision: int) -> None:
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._set_all)
+
+    def _set_all(self) -> None:
+        for event in self._streams:
+            event.set()
+
+    async def _feed(self, request: Request) -> Response:
+        after = request.query_params.get("after")
+        self._loop = asyncio.get_running_loop()
+        return StreamingResponse(self._lines(int(after) if after else None), media_type="application/x-ndjson")
+
+    async def _lines(self, after: int | None) -> AsyncIterator[bytes]:
+        event = asyncio.Event()
+        self._streams.add(event)
+        try:
+            revision, lines = await run_in_threadpool(self._opening, after)
+            yield lines
+            silent = 0.0
+            while not self._closed:
+                event.clear()
+                revision, lines = await run_in_threadpool(self._since, revision)
+                if lines:
+                    silent = 0.0
+                    yield lines
+                elif silent >= PING_SECONDS:
+                    silent = 0.0
+                    yield _line({"type": "ping"})
+                try:
+                    await asyncio.wait_for(event.wait(), POLL_SECONDS)
+                except TimeoutError:
+                    silent += POLL_SECONDS
+        finally:
+            self._streams.discard(event)
+
+    def _opening(self, after: int | None) -> tuple[int, bytes]:
+        """The first lines of a stream, and the revision that they lead to."""
+        with self._store.read() as tables:
+            revision = tables.revision()
+            if after is not None and tables.oldest_change() - 1 <= after <= revision:
+                # An empty batch: a control plane that was started anew learns from its report that the agent stands.
+                return after, _line({"type": "hello", "complete": False}) + _line({"type": "revision", "value": after})
+            lines = [_line({"type": "hello", "complete": True})]
+            for kind in FED:
+                lines += [_record(kind.name, record.id, record) for record in tables.fed(kind.name)]
+        return revision, b"".join((*lines, _line({"type": "revision", "value": revision})))
+
+    def _since(self, revision: int) -> tuple[int, bytes]:
+        """What changed after ``revision``, as lines, and the revision that they lead to."""
+        with self._store.read() as tables:
+            changes = tables.changes_after(revision)
+            if not changes:
+                return revision, b""
+            newest = changes[-1][0]
+            lines = list(_changed(tables, {(kind, record_id): None for _, kind, record_id in changes}))
+        return newest, b"".join((*lines, _line({"type": "revision", "value": newest})))
+
+    async def _report(self, request: Request) -> Response:
+        body = await request.json()
+        await run_in_threadpool(self._take, body)
+        revision = body.get("revision")
+        if revision is not None:
+            self.applied = revision
+        return JSONResponse({})
+
+    def _take(self, body: Mapping[str, Any]) -> None:
+        if not any(body.get(part) for part in ("endpoints", "load_balancers", "targets")):
+            return
+        with self._store.write() as tables:
+            for report in body.get("endpoints", ()):
+                _take_endpoint(tables, report)
+            for balancer_id in body.get("load_balancers", ()):
+                _activate(tables, balancer_id)
+            for report in body.get("targets", ()):
+                _take_target(tables, report)
+
+
+def _line(message: Mapping[str, Any]) -> bytes:
+    return json.dumps(message, separators=(",", ":")).encode() + b"\n"
+
+
+def _record(kind: str, record_id: str, record: object | None) -> bytes:
+    document = None if record is None else codec.to_document(record)
+    return _line({"type": "record", "kind": kind, "id": record_id, "document": document})
+
+
+def _changed(tables: Tables, changes: Mapping[tuple[str, str], None]) -> Iterator[bytes]:
+    """A line for each changed record as it is now; ``null`` for one that is gone."""
+    ids_of: dict[str, list[str]] = {}
+    for kind, record_id in changes:
+        ids_of.setdefault(kind, []).append(record_id)
+    for kind, record_ids in ids_of.items():
+        found = {record.id: record for record in tables.fed(kind, record_ids)}
+        for record_id in record_ids:
+            yield _record(kind, record_id, found.get(record_id))
+
+
+def _take_endpoint(tables: Tables, report: Mapping[str, Any]) -> None:
+    endpoint_id, generation, status = report["id"], report["generation"], report["status"]
+    match status:
+        case "ready":
+            changed = lifecycle.provisioned(tables, endpoint_id, generation)
+        case "failed":
+            changed = lifecycle.provision_failed(tables, endpoint_id, generation, report.get("message", ""))
+        case _:
+            changed = lifecycle.removed(tables, endpoint_id, generation)
+    if changed:
+        context = {"action": f"endpoint.{status}", "endpoint": endpoint_id, "generation": generation}
+        log.info("the agent reports %s: %s %s", endpoint_id, status, report.get("message", ""), extra=context)
+
+
+def _activate(tables: Tables, balancer_id: str) -> None:
+    balancer = tables.load_balancers.find(balancer_id)
+    if balancer is not None and balancer.state is LoadBalancerState.PROVISIONING:
+        tables.load_balancers.update(balancer, replace(balancer, state=LoadBalancerState.ACTIVE))
+
+
+def _take_target(tables: Tables, report: Mapping[str, Any]) -> None:
+    if tables.targets.find(report["id"]) is None:
+        return
+    found = tables.target_health.find(report["id"])
+    state = HealthState(report["state"])
+    reason = HealthReason(report["reason"]) if report.get("reason") else None
+    if found is None:
+        group_id = report["target_group_id"]
+        tables.target_health.add(TargetHealth(id=report["id"], target_group_id=group_id, state=state, reason=reason))
+    else:
+        tables.target_health.update(found, replace(found, state=state, reason=reason))

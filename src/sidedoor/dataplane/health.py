@@ -1,0 +1,249 @@
+"""Probes the targets of load balancers from their nodes' addresses, and says which of them may get connections.
+
+Rule 1: a target passes when it accepts a TCP connection in time. What cannot be probed has failed.
+Rule 2: verdicts are per node, as each node of an NLB checks for itself; a report to people takes the worst of them.
+Rule 3: everything here runs on one event loop; time comes from the clock that is passed in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import time
+import zlib
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from sidedoor.dataplane.desired import Cluster, Host
+from sidedoor.dataplane.driver import DriverError, Place
+from sidedoor.loadbalancers.model import HealthCheck, HealthReason, HealthState, Verdict
+
+TRAFFIC_PORT = "traffic-port"
+
+AT_ONE_TIME = 200
+"""Connection attempts under way at one time."""
+
+SPREAD = 0.25
+"""Up to this part of the first interval is left out, so that probes which began together do not stay together."""
+
+WORST_FIRST = (HealthState.UNHEALTHY, HealthState.INITIAL, HealthState.HEALTHY, HealthState.UNAVAILABLE)
+
+log = logging.getLogger(__name__)
+
+OpenSocket = Callable[[str], socket.socket]
+"""VPC id -> a new non-blocking TCP socket inside that VPC. Raises ``DriverError`` or ``OSError``."""
+
+Locate = Callable[[str, str], Place]
+"""VPC id, address -> where that address really is. Raises ``KeyError`` where it is nowhere."""
+
+
+class Clock(Protocol):
+    def time(self) -> float:
+        """Seconds that only ever grow."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Comes back after that many seconds."""
+
+    def timeout(self, seconds: float) -> AbstractAsyncContextManager[object]:
+        """Raises ``TimeoutError`` in its block after that many seconds."""
+
+
+class MonotonicClock:
+    """The real one."""
+
+    def time(self) -> float:
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+    def timeout(self, seconds: float) -> AbstractAsyncContextManager[object]:
+        return asyncio.timeout(seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One node's check of one target. While all of this stays the same, its verdict goes on."""
+
+    vpc_id: str
+    node_interface_id: str
+    source: str
+    target_group_id: str
+    target: Host
+    check: HealthCheck
+
+    @property
+    def port(self) -> int:
+        return self.target.port if self.check.port == TRAFFIC_PORT else int(self.check.port)
+
+    @property
+    def phase(self) -> float:
+        """A number from 0 to 1 that is the same for the same node and target at each start."""
+        return zlib.crc32(f"{self.node_interface_id} {self.target.target}".encode()) / 2**32
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TargetReport:
+    """What is known of a target over all nodes of its load balancer."""
+
+    target_id: str
+    target_group_id: str
+    state: HealthState
+    reason: HealthReason | None
+
+
+@dataclass(slots=True)
+class _Watch:
+    """A probe with what it found so far and the task that goes on probing (None where health checks are off)."""
+
+    probe: Probe
+    verdict: Verdict
+    task: asyncio.Task[None] | None = None
+
+    @property
+    def found(self) -> tuple[HealthState, HealthReason | None]:
+        return self.verdict.state, self.verdict.reason
+
+
+class Prober:
+    """All probes of a host. ``on_change(balancer_id)`` is called when a probe changed what is known of a target."""
+
+    def __init__(
+        self, open_socket: OpenSocket, locate: Locate, on_change: Callable[[str], None], clock: Clock | None = None
+    ) -> None:
+        self._open_socket, self._locate, self._on_change = open_socket, locate, on_change
+        self._clock: Clock = clock or MonotonicClock()
+        self._slots = asyncio.Semaphore(AT_ONE_TIME)
+        self._watches: dict[str, dict[str, _Watch]] = {}
+        self._nodes_of: dict[str, tuple[str, ...]] = {}
+        self._ending: set[asyncio.Task[None]] = set()
+
+    def set(self, balancer_id: str, clusters: Iterable[Cluster]) -> None:
+        """Replaces a load balancer's probes; the ones that stay keep their verdicts. Without clusters it has none.
+
+        Calls ``on_change`` for none of this: the caller knows that it has to look again.
+        """
+        wanted = _probes(clusters)
+        for node_id in {*self._nodes_of.pop(balancer_id, ()), *wanted}:
+            self._set_node(balancer_id, node_id, wanted.get(node_id, {}))
+        if wanted:
+            self._nodes_of[balancer_id] = tuple(sorted(wanted))
+
+    def states(self, node_interface_id: str) -> Mapping[str, HealthState]:
+        """What a node found, by target id. Targets whose health checks are off are left out: they get connections."""
+        watches = self._watches.get(node_interface_id, {})
+        return {target: watch.verdict.state for target, watch in watches.items() if watch.task is not None}
+
+    def report(self, balancer_id: str) -> tuple[TargetReport, ...]:
+        """The load balancer's targets, each with the worst that one of its nodes found, in the order of their ids."""
+        found: dict[str, list[_Watch]] = {}
+        for node_id in self._nodes_of.get(balancer_id, ()):
+            for target, watch in self._watches[node_id].items():
+                found.setdefault(target, []).append(watch)
+        return tuple(_worst(target, found[target]) for target in sorted(found))
+
+    async def run(self) -> None:
+        """Comes back only when it is cancelled, and then leaves no probe behind."""
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            await self.close()
+
+    async def close(self) -> None:
+        """Ends every probe and waits until all of their sockets are closed."""
+        for balancer_id in list(self._nodes_of):
+            self.set(balancer_id, ())
+        await asyncio.gather(*self._ending, return_exceptions=True)
+
+    def _set_node(self, balancer_id: str, node_id: str, wanted: Mapping[str, Probe]) -> None:
+        before, after = self._watches.pop(node_id, {}), {}
+        for target, probe in wanted.items():
+            kept = before.get(target)
+            after[target] = before.pop(target) if kept and kept.probe == probe else self._begin(balancer_id, probe)
+        for watch in before.values():
+            self._end(watch)
+        if after:
+            self._watches[node_id] = after
+
+    def _begin(self, balancer_id: str, probe: Probe) -> _Watch:
+        if not probe.check.enabled:
+            return _Watch(probe, Verdict(state=HealthState.UNAVAILABLE, reason=HealthReason.DISABLED))
+        watch = _Watch(probe, Verdict())
+        watch.task = asyncio.get_running_loop().create_task(self._go_on(balancer_id, watch))
+        return watch
+
+    def _end(self, watch: _Watch) -> None:
+        if watch.task is not None:
+            watch.task.cancel()
+            self._ending.add(watch.task)
+            watch.task.add_done_callback(self._ending.discard)
+
+    async def _go_on(self, balancer_id: str, watch: _Watch) -> None:
+        """Probes at once and then once an interval, counted from start to start, until it is cancelled."""
+        probe, clock = watch.probe, self._clock
+        due = clock.time() - probe.check.interval * SPREAD * probe.phase
+        while True:
+            try:
+                await self._look(balancer_id, watch)
+            except Exception:
+                log.exception("a probe of %s broke", probe.target.target, extra={"action": "health.broken"})
+            due = max(due + probe.check.interval, clock.time())
+            await clock.sleep(due - clock.time())
+
+    async def _look(self, balancer_id: str, watch: _Watch) -> None:
+        """One probe, and what follows from it."""
+        async with self._slots:
+            failure = await self._failure(watch.probe)
+        before = watch.found
+        watch.verdict = watch.verdict.after(failure is None, failure or HealthReason.FAILED_CHECKS, watch.probe.check)
+        if watch.found != before:
+            log.info("%s", _sentence(watch), extra={"action": "health.changed"})
+            self._on_change(balancer_id)
+
+    async def _failure(self, probe: Probe) -> HealthReason | None:
+        """Connects once: None where the target accepted the connection, else why it failed."""
+        try:
+            source = self._locate(probe.vpc_id, probe.source).address
+            target = self._locate(probe.vpc_id, probe.target.address).address
+            with self._open_socket(probe.vpc_id) as attempt:
+                # The port is chosen in connect: bind would keep it from every other connection of this address.
+                attempt.setsockopt(socket.IPPROTO_IP, socket.IP_BIND_ADDRESS_NO_PORT, 1)
+                attempt.bind((source, 0))
+                async with self._clock.timeout(probe.check.timeout):
+                    await asyncio.get_running_loop().sock_connect(attempt, (target, probe.port))
+        except TimeoutError:
+            return HealthReason.TIMEOUT
+        except (OSError, KeyError, DriverError) as error:
+            log.debug("%s cannot be reached: %s", probe.target.target, error, extra={"action": "health.probe_failed"})
+            return HealthReason.FAILED_CHECKS
+        return None
+
+
+def _probes(clusters: Iterable[Cluster]) -> dict[str, dict[str, Probe]]:
+    """Node interface id -> target id -> probe."""
+    probes: dict[str, dict[str, Probe]] = {}
+    for cluster in clusters:
+        for host in cluster.candidates:
+            probes.setdefault(cluster.node_interface_id, {})[host.target] = Probe(
+                vpc_id=cluster.vpc_id,
+                node_interface_id=cluster.node_interface_id,
+                source=cluster.source,
+                target_group_id=cluster.target_group_id,
+                target=host,
+                check=cluster.check,
+            )
+    return probes
+
+
+def _worst(target: str, watches: list[_Watch]) -> TargetReport:
+    worst = min(watches, key=lambda watch: WORST_FIRST.index(watch.verdict.state))
+    state, reason = worst.found
+    return TargetReport(target_id=target, target_group_id=worst.probe.target_group_id, state=state, reason=reason)
+
+
+def _sentence(watch: _Watch) -> str:
+    state, reason = watch.found
+    return f"{watch.probe.target.target} is {state}{f' ({reason})' if reason else ''} for {watch.probe.source}"

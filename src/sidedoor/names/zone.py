@@ -1,0 +1,154 @@
+"""A DNS question to its answer, both as bytes. Pure.
+
+Rule 1: no I/O, no clock, no randomness: the order of addresses follows from a number that is passed in.
+Rule 2: any bytes may come in. What is no question has no answer (None); nothing raises.
+Rule 3: only names that the lookup knows, and the domains that are ours, are spoken about. Everything else is REFUSED.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from functools import lru_cache
+
+import dns.exception
+import dns.flags
+import dns.message
+import dns.name
+import dns.opcode
+import dns.rcode
+import dns.rdata
+import dns.rdataclass
+import dns.rdatatype
+import dns.rrset
+
+Lookup = Callable[[str], tuple[str, ...] | None]
+"""The IPv4 addresses of a name (lower case, no final dot): empty where the name has none, None where there is no such name."""
+
+PRIVATE_REVERSE = (
+    "10.in-addr.arpa",
+    *(f"{n}.172.in-addr.arpa" for n in range(16, 32)),
+    "168.192.in-addr.arpa",
+    "127.in-addr.arpa",
+)
+"""The reverse zones of private addresses. A resolver answers them itself (RFC 6303): nobody else knows these names."""
+
+DOMAINS: frozenset[str] = frozenset({"vpce.amazonaws.com", *PRIVATE_REVERSE})
+"""The domains in which a name that the lookup does not know does not exist."""
+
+TTL = 60
+"""Seconds, as AWS's names of load balancers and endpoints have it (NLB guide, "DNS name")."""
+
+NEGATIVE_TTL = 5
+"""Seconds for which a client may remember that a name or type is missing: short, because endpoints come and go in tests."""
+
+UDP_SIZE = 1232
+"""The largest UDP answer, whatever the client offers: it fits every path without fragments (DNS Flag Day 2020)."""
+
+_HEADER = 12
+_PLAIN_UDP_SIZE = 512
+_TRANSFERS = frozenset({dns.rdatatype.AXFR, dns.rdatatype.IXFR})
+
+
+def with_parents(names: Mapping[str, tuple[str, ...]], domains: Collection[str] = DOMAINS) -> dict[str, tuple[str, ...]]:
+    """The names, and with no addresses every name between them and their domain.
+
+    Such a name exists (RFC 8020): a resolver that asks for one label after the other would take its NXDOMAIN as the end of
+    everything below it.
+    """
+    table: dict[str, tuple[str, ...]] = {}
+    for name in names:
+        domain = _domain_of(name, domains)
+        parent = name.partition(".")[2]
+        while domain and parent != domain and parent not in table:
+            table[parent] = ()
+            parent = parent.partition(".")[2]
+    return table | dict(names)
+
+
+def answer(
+    question: bytes, lookup: Lookup, domains: Collection[str] = DOMAINS, *, rotation: int = 0, stream: bool = False
+) -> bytes | None:
+    """The answer to a question, or None where the bytes deserve none: too short, or themselves an answer.
+
+    ``rotation``: which of a name's addresses comes first. ``stream``: over TCP, where nothing has to be cut short.
+    """
+    if len(question) < _HEADER or question[2] & 0x80:
+        return None
+    if dns.opcode.from_flags(int.from_bytes(question[2:4], "big")) is not dns.opcode.QUERY:
+        return _bare(question, dns.rcode.NOTIMP)
+    try:
+        query = dns.message.from_wire(question)
+    except dns.exception.DNSException:
+        return _bare(question, dns.rcode.FORMERR)
+    if len(query.question) != 1:
+        return _bare(question, dns.rcode.FORMERR)
+    response = dns.message.make_response(query, recursion_available=True, our_payload=UDP_SIZE)
+    if query.edns > 0:
+        response.set_rcode(dns.rcode.BADVERS)
+    else:
+        _fill(response, lookup, domains, rotation)
+    return response.to_wire(max_size=_limit(query, stream), prefer_truncation=True, want_shuffle=False)
+
+
+def _limit(query: dns.message.Message, stream: bool) -> int:
+    if stream:
+        return 65535
+    return min(query.payload, UDP_SIZE) if query.edns >= 0 else _PLAIN_UDP_SIZE
+
+
+def _bare(question: bytes, rcode: dns.rcode.Rcode) -> bytes:
+    """A header alone: for a question that cannot be repeated, because it was not understood."""
+    opcode_and_rd = question[2] & 0x79
+    return question[:2] + bytes((0x80 | opcode_and_rd, rcode)) + bytes(8)
+
+
+def _fill(response: dns.message.Message, lookup: Lookup, domains: Collection[str], rotation: int) -> None:
+    """Decides what the one question of ``response`` gets. Its name is used as it came: clients compare the case."""
+    asked = response.question[0]
+    name = _text(asked.name)
+    addresses = lookup(name)
+    domain = _domain_of(name, domains)
+    if asked.rdclass != dns.rdataclass.IN or asked.rdtype in _TRANSFERS or (addresses is None and domain is None):
+        response.set_rcode(dns.rcode.REFUSED)
+        return
+    response.flags |= dns.flags.AA
+    soa = _soa(domain or name)
+    if asked.rdtype in (dns.rdatatype.A, dns.rdatatype.ANY) and addresses:
+        response.answer.append(_addresses(asked.name, addresses, rotation))
+        return
+    if asked.rdtype == dns.rdatatype.SOA and asked.name == soa.name:
+        response.answer.append(soa)
+        return
+    if addresses is None and name != domain:
+        response.set_rcode(dns.rcode.NXDOMAIN)
+    response.authority.append(soa)
+
+
+def _text(name: dns.name.Name) -> str:
+    """The name in lower case and without its final dot. A dot inside a label becomes a backslash, which no real name has."""
+    labels = (label.lower().replace(b".", b"\\") for label in name.labels[:-1])
+    return b".".join(labels).decode("latin-1")
+
+
+def _domain_of(name: str, domains: Collection[str]) -> str | None:
+    """The domain that a name is in, or None."""
+    while name and name not in domains:
+        name = name.partition(".")[2]
+    return name or None
+
+
+def _addresses(name: dns.name.Name, addresses: tuple[str, ...], rotation: int) -> dns.rrset.RRset:
+    first = rotation % len(addresses)
+    return dns.rrset.from_rdata_list(name, TTL, [_a(one) for one in (*addresses[first:], *addresses[:first])])
+
+
+@lru_cache(maxsize=4096)
+def _a(address: str) -> dns.rdata.Rdata:
+    return dns.rdata.from_text(dns.rdataclass.IN, dns.rdatatype.A, address)
+
+
+@lru_cache(maxsize=4096)
+def _soa(domain: str) -> dns.rrset.RRset:
+    """The record that says for how long "no" may be remembered (RFC 2308)."""
+    text = f"ns.{domain}. hostmaster.{domain}. 1 7200 900 1209600 {NEGATIVE_TTL}"
+    return dns.rrset.from_text(f"{domain}.", NEGATIVE_TTL, "IN", "SOA", text)
