@@ -1,0 +1,90 @@
+"""The agent of this host: its placement, Envoy and the link to the control plane."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+
+from sidedoor.app.placement import Placement
+from sidedoor.app.signals import stopping
+from sidedoor.dataplane import host
+from sidedoor.dataplane.agent import Agent
+from sidedoor.dataplane.cache import Cache
+from sidedoor.dataplane.driver import Driver
+from sidedoor.dataplane.envoy.ads import AdsServer
+from sidedoor.dataplane.envoy.process import EnvoyProcess
+from sidedoor.dataplane.feed import Feed
+from sidedoor.dataplane.netns import holder
+from sidedoor.dataplane.reports import Reports
+from sidedoor.settings import Settings, SettingsError
+
+log = logging.getLogger(__name__)
+
+
+def enter_placement(settings: Settings) -> Placement:
+    """Chooses the placement and, where it needs a user namespace, moves this process into it.
+
+    To be called before the process has threads (user_namespaces(7)). Raises ``SettingsError``.
+    """
+    settings.prepare()
+    try:
+        choice = host.choose(settings.network)
+    except host.PlacementImpossible as error:
+        raise SettingsError(str(error)) from None
+    log.info("placement %s: %s", choice.mode, choice.reason, extra={"action": "agent.placement", "mode": choice.mode})
+    placement = Placement(mode=choice.mode, user_namespace=choice.user_namespace)
+    if placement.user_namespace:
+        holder.enter(holder.ensure_holder(settings.run))
+    placement.write(settings.run)
+    return placement
+
+
+def driver(settings: Settings, placement: Placement) -> Driver:
+    if placement.mode == "netns":
+        from sidedoor.dataplane.netns.driver import NetnsDriver
+
+        return NetnsDriver(settings.run)
+    from sidedoor.dataplane.loopback.driver import LoopbackDriver
+
+    return LoopbackDriver(settings.state)
+
+
+async def run(settings: Settings, placement: Placement) -> None:
+    """Runs the agent until SIGTERM or SIGINT, then takes the data plane down unless it is to be kept."""
+    chosen = driver(settings, placement)
+    await asyncio.to_thread(chosen.start)
+    feed = Feed(settings.control_socket)
+    reports = Reports(feed.report)
+    cache = Cache(settings.state / "agent.db")
+    ads = AdsServer(settings.run / "xds.sock", on_change=lambda owner: agent.envoy_changed(owner))
+    envoy = EnvoyProcess(settings.run, settings.logs)
+    agent = Agent(chosen, ads, cache, reports, pending_seconds=settings.pending_seconds)
+    revision = agent.load()
+    await ads.start()
+    async with stopping() as stopped, asyncio.TaskGroup() as tasks:
+        running = [
+            tasks.create_task(envoy.run(), name="envoy"),
+            tasks.create_task(agent.run(), name="agent"),
+            tasks.create_task(reports.run(), name="reports"),
+            tasks.create_task(feed.follow(revision, agent.handle), name="feed"),
+        ]
+        await stopped.wait()
+        for task in running:
+            task.cancel()
+    await agent.close()
+    await feed.close()
+    await ads.stop()
+    if not settings.keep_dataplane:
+        await _take_down(settings, placement, chosen, envoy)
+    cache.close()
+    log.info("the agent has ended", extra={"action": "agent.ended", "kept": settings.keep_dataplane})
+
+
+async def _take_down(settings: Settings, placement: Placement, chosen: Driver, envoy: EnvoyProcess) -> None:
+    await envoy.stop()
+    await asyncio.to_thread(chosen.remove_everything)
+    if placement.user_namespace:
+        holder.stop_holder(settings.run)
+    with contextlib.suppress(FileNotFoundError):
+        (settings.run / "placement.json").unlink()

@@ -1,0 +1,169 @@
+"""The control plane: the API and the agent's link over one store."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import logging
+import os
+import socket
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from sidedoor import call
+from sidedoor.agents import Agents
+from sidedoor.api import OPERATIONS
+from sidedoor.app.signals import stopping
+from sidedoor.aws.server import Credential, Invocation, application
+from sidedoor.identity.credentials import authenticate
+from sidedoor.settings import Settings, SettingsError
+from sidedoor.store.engine import DatabaseUnusable, Store
+from sidedoor.store.schema import Setting
+
+log = logging.getLogger(__name__)
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class ControlPlane:
+    """The API over one store."""
+
+    def __init__(self, store: Store, *, dev: bool, clock: Callable[[], datetime] = utc_now) -> None:
+        self._store = store
+        self._dev = dev
+        self._clock = clock
+        self.agents = Agents(store)
+        self._settings = call.Settings(dev=dev, paging_secret=_paging_secret(store))
+
+    def application(self) -> Starlette:
+        """The HTTP application for the API's address."""
+        routes = [Route("/healthz", self._healthz, methods=["GET"])]
+        if self._dev:
+            routes.append(Route("/_sidedoor/reset", self._reset, methods=["POST"]))
+        return application(
+            table=OPERATIONS, authenticate=self._authenticate, invoke=self._invoke, clock=self._clock, routes=routes
+        )
+
+    def _authenticate(self, access_key_id: str, session_token: str | None) -> Credential:
+        with self._store.read() as tables:
+            secret, caller = authenticate(tables, access_key_id, session_token, self._clock(), self._dev)
+        return Credential(secret=secret, caller=caller)
+
+    def _invoke(self, invocation: Invocation) -> dict[str, Any]:
+        access = call.Access(
+            caller=invocation.caller, region=invocation.region, now=self._clock(), request_id=invocation.request_id,
+            entropy=os.urandom, settings=self._settings,
+        )  # fmt: skip
+        operation = OPERATIONS[invocation.service][invocation.operation]
+        return call.perform(self._store, access, invocation.operation, operation, invocation.params)
+
+    async def _healthz(self, _: Request) -> Response:
+        ready = self.agents.applied is not None
+        status = "ok" if ready else "waiting for the agent to apply its first snapshot"
+        return JSONResponse({"status": status, "applied": self.agents.applied}, status_code=200 if ready else 503)
+
+    async def _reset(self, _: Request) -> Response:
+        await run_in_threadpool(self._clear)
+        return JSONResponse({"status": "ok"})
+
+    def _clear(self) -> None:
+        with self._store.write() as tables:
+            tables.clear()
+        log.warning("everything was emptied by /_sidedoor/reset", extra={"action": "api.reset"})
+
+
+def _paging_secret(store: Store) -> bytes:
+    """The key that seals paging tokens: made once, so that tokens outlive a restart."""
+    with store.write() as tables:
+        found = tables.settings.find("paging_secret")
+        if found is None:
+            found = tables.settings.add(Setting(id="paging_secret", value=base64.b64encode(os.urandom(32)).decode()))
+    return base64.b64decode(found.value)
+
+
+@contextlib.contextmanager
+def opened(settings: Settings) -> Iterator[Store]:
+    """The store of these settings, at the newest schema. Raises ``SettingsError``."""
+    settings.prepare()
+    try:
+        store = Store(settings.database_url)
+    except DatabaseUnusable as error:
+        raise SettingsError(str(error)) from None
+    try:
+        store.migrate()
+        yield store
+    except DatabaseUnusable as error:
+        raise SettingsError(str(error)) from None
+    finally:
+        store.close()
+
+
+# --- sidedoor serve -----------------------------------------------------------------------------------------------
+
+
+async def serve(settings: Settings) -> None:
+    """Serves the API and the agent's link until SIGTERM or SIGINT. Raises ``SettingsError``."""
+    with opened(settings) as store, _listen(settings) as api_socket:
+        control = ControlPlane(store, dev=settings.dev)
+        link_socket = _listen_unix(settings.control_socket)
+        url = f"http://{settings.host}:{api_socket.getsockname()[1]}"
+        settings.url_file.write_text(url)
+        log.info("the API is served at %s", url, extra={"action": "serve.started", "url": url})
+        async with stopping() as stopped, asyncio.TaskGroup() as tasks:
+            servers = [_server(control.application()), _server(control.agents.application())]
+            tasks.create_task(servers[0].serve(sockets=[api_socket]), name="api")
+            tasks.create_task(servers[1].serve(sockets=[link_socket]), name="agents")
+            await stopped.wait()
+            control.agents.close()
+            for server in servers:
+                server.should_exit = True
+        settings.url_file.unlink(missing_ok=True)
+        settings.control_socket.unlink(missing_ok=True)
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves signals to us: two of them live in one process."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _server(app: Starlette) -> uvicorn.Server:
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=2, timeout_keep_alive=60
+    )
+    return _Server(config)
+
+
+def _listen(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((settings.host, settings.port))
+    except OSError as error:
+        listening.close()
+        where = f"{settings.host}:{settings.port}"
+        raise SettingsError(f"{where} cannot be listened on ({error.strerror}): choose another with --listen.") from None
+    return listening
+
+
+def _listen_unix(path: Path) -> socket.socket:
+    path.unlink(missing_ok=True)
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listening.bind(str(path))
+    path.chmod(0o600)
+    return listening

@@ -1,0 +1,224 @@
+"""The command line: up · serve · agent · exec · plan · doctor · accounts.
+
+Rule 1: a command's error is one sentence that says what to do, and exit status 2.
+Rule 2: a command imports what it needs when it runs, so that ``sidedoor exec`` does not wait for what only ``serve`` needs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from sidedoor import __version__, logs
+from sidedoor.settings import Settings, SettingsError, default_state, listen_address
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+CONTEXT = {"auto_envvar_prefix": "SIDEDOOR", "help_option_names": ["-h", "--help"], "max_content_width": 120}
+
+
+def _state_option(command: F) -> F:
+    return click.option(
+        "--state", type=click.Path(path_type=Path, file_okay=False), default=default_state,
+        show_default="$XDG_STATE_HOME/sidedoor",
+        help="Directory of the database, the logs and the running system.",
+    )(command)  # fmt: skip
+
+
+def _serve_options(command: F) -> F:
+    for option in (
+        click.option("--listen", default="127.0.0.1:4680", show_default=True, help="Address of the API, host:port."),
+        click.option("--database", default=None,
+                     help="URL of the database, for example postgresql://user@host/name; default: SQLite in --state."),
+        click.option("--dev", is_flag=True,
+                     help="Accept any secret; a 12-digit access key id is that account. For tests only."),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def _agent_options(command: F) -> F:
+    for option in (
+        click.option("--network", type=click.Choice(["auto", "netns", "loopback"]), default="auto", show_default=True,
+                     help="Where the VPCs stand: network namespaces, or addresses 127.x.y.z."),
+        click.option("--pending-seconds", type=click.FloatRange(0, 600), default=0.0, show_default=True,
+                     help="Hold an accepted endpoint in `pending` at least so long, as AWS does: for clients that must wait."),
+        click.option("--keep-dataplane", is_flag=True, help="Leave namespaces and Envoy running at the end."),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+_parent_option = click.option("--parent", type=int, default=None, hidden=True)
+_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+class _Group(click.Group):
+    """Turns the errors that a person can mend into one sentence."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        from sidedoor.supervisor import StartupError
+
+        try:
+            return super().invoke(ctx)
+        except (SettingsError, StartupError) as error:
+            click.echo(f"sidedoor: {error}", err=True)
+            ctx.exit(2)
+
+
+@click.group(cls=_Group, context_settings=CONTEXT)
+@click.version_option(__version__, prog_name="sidedoor")
+@click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True)
+@click.pass_context
+def main(ctx: click.Context, log_level: str) -> None:
+    """Sidedoor: a self-hosted AWS PrivateLink."""
+    ctx.obj = log_level
+    logs.set_up(log_level)
+
+
+@main.command()
+@_state_option
+@_serve_options
+@_agent_options
+@click.pass_obj
+def up(log_level: str, /, state: Path, listen: str, **options: Any) -> None:
+    """Run the control plane and the agent of this host until Ctrl-C."""
+    from sidedoor.supervisor import Supervisor, locked
+
+    host, port = listen_address(listen)
+    settings = Settings(state=state.resolve(), host=host, port=port, log_level=log_level, **options)
+    with locked(settings):
+        asyncio.run(Supervisor(settings).run())
+
+
+@main.command()
+@_state_option
+@_serve_options
+@_parent_option
+def serve(state: Path, listen: str, database: str | None, dev: bool, parent: int | None) -> None:
+    """Run the control plane alone: the API and the agent's link."""
+    from sidedoor.app import control_plane
+
+    _follow(parent)
+    host, port = listen_address(listen)
+    asyncio.run(control_plane.serve(Settings(state=state.resolve(), host=host, port=port, database=database, dev=dev)))
+
+
+@main.command()
+@_state_option
+@_agent_options
+@_parent_option
+def agent(state: Path, parent: int | None, **options: Any) -> None:
+    """Run the agent of this host alone."""
+    from sidedoor.app import agent as wiring
+
+    _follow(parent)
+    settings = Settings(state=state.resolve(), **options)
+    placement = wiring.enter_placement(settings)
+    asyncio.run(wiring.run(settings, placement))
+
+
+def _follow(parent: int | None) -> None:
+    if parent is not None:
+        from sidedoor.app.signals import end_with_parent
+
+        end_with_parent(parent)
+
+
+@main.command("exec", context_settings={"ignore_unknown_options": True})
+@_state_option
+@click.argument("interface")
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+def exec_(state: Path, interface: str, command: tuple[str, ...]) -> None:
+    """Run COMMAND inside a network interface: sidedoor exec eni-... -- curl http://...
+
+    The command sees the interface's network and its VPC's resolver. SIDEDOOR_ADDRESS is the interface's address,
+    SIDEDOOR_RESOLVER the resolver's host:port. In the loopback placement these two are all it gets: bind to the first,
+    ask the second.
+    """
+    from sidedoor.app import workload
+
+    workload.run(Settings(state=state.resolve()), interface, list(command))
+
+
+@main.command()
+@_state_option
+@_json_option
+def plan(state: Path, as_json: bool) -> None:
+    """Print what the agent would do now, and change nothing."""
+    from sidedoor.app import planning
+
+    steps = planning.steps(Settings(state=state.resolve()))
+    if as_json:
+        click.echo(json.dumps({"steps": steps}, indent=2))
+    else:
+        click.echo("\n".join(steps) or "Nothing to do: what is, is what is wanted.")
+
+
+@main.command()
+@_json_option
+def doctor(as_json: bool) -> None:
+    """Print what this host can do, and why not."""
+    from sidedoor.dataplane import host
+
+    able = host.capabilities()
+    findings = [
+        ("network namespaces as root", able.can_netns_as_root, able.why_no_netns_as_root),
+        ("unprivileged user namespaces", able.can_userns, able.why_no_userns),
+        ("cutting flows in the kernel", able.can_destroy_sockets, able.why_no_socket_destroy),
+        ("Envoy", able.envoy is not None, able.why_no_envoy or able.envoy_version),
+        ("loopback placement", True, "always possible"),
+    ]
+    if as_json:
+        click.echo(json.dumps([{"name": name, "ok": ok, "reason": reason} for name, ok, reason in findings], indent=2))
+        return
+    for name, ok, reason in findings:
+        click.echo(f"{'yes' if ok else 'no':4} {name:30} {reason or ''}".rstrip())
+
+
+@main.group()
+def accounts() -> None:
+    """The accounts of this installation."""
+
+
+@accounts.command("create")
+@_state_option
+@click.option("--database", default=None, help="URL of the database; default: SQLite in --state.")
+@click.option("--id", "account_id", default=None, help="The 12-digit account id; default: a random one.")
+@_json_option
+@click.argument("name")
+def accounts_create(state: Path, database: str | None, account_id: str | None, as_json: bool, name: str) -> None:
+    """Create an account NAME and print the access key of its root. The secret is shown only now."""
+    from sidedoor.app import accounts as wiring
+
+    created = wiring.create(Settings(state=state.resolve(), database=database), name, account_id)
+    _print(created, as_json)
+
+
+@accounts.command("list")
+@_state_option
+@click.option("--database", default=None, help="URL of the database; default: SQLite in --state.")
+@_json_option
+def accounts_list(state: Path, database: str | None, as_json: bool) -> None:
+    """List the accounts."""
+    from sidedoor.app import accounts as wiring
+
+    found = wiring.listed(Settings(state=state.resolve(), database=database))
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+        return
+    for one in found:
+        click.echo(f"{one['AccountId']}  {one['Name']}")
+
+
+def _print(document: dict[str, str], as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(document, indent=2))
+        return
+    for name, value in document.items():
+        click.echo(f"{name:16} {value}")

@@ -1,0 +1,96 @@
+"""What a command was told: where the state is, where to listen, which placement. Parsed once, then passed on."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Literal
+
+Network = Literal["auto", "netns", "loopback"]
+
+SOCKET_PATH_LIMIT = 107
+"""Linux's limit for the path of a Unix socket, without the final zero (unix(7))."""
+
+
+class SettingsError(Exception):
+    """A setting that cannot be used; the message says what to do instead."""
+
+
+def default_state() -> Path:
+    """``$XDG_STATE_HOME/sidedoor``, by default ``~/.local/state/sidedoor`` (XDG base directory specification)."""
+    base = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    return Path(base) / "sidedoor"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    state: Path
+    host: str = "127.0.0.1"
+    port: int = 4680
+    database: str | None = None
+    network: Network = "auto"
+    dev: bool = False
+    keep_dataplane: bool = False
+    pending_seconds: float = 0.0
+    """How long an accepted endpoint stays ``pending`` at least."""
+    log_level: str = "info"
+
+    def __post_init__(self) -> None:
+        if self.dev and not _is_loopback(self.host):
+            raise SettingsError(
+                f"--dev accepts any secret, so it is refused on {self.host}: listen on 127.0.0.1, or leave --dev out."
+            )
+        longest = self.run / "control.sock"
+        if len(str(longest).encode()) > SOCKET_PATH_LIMIT:
+            raise SettingsError(f"The path {longest} is too long for a Unix socket: choose a shorter --state directory.")
+
+    @property
+    def run(self) -> Path:
+        """Where sockets, process ids and namespaces of a running system are."""
+        return self.state / "run"
+
+    @property
+    def logs(self) -> Path:
+        return self.state / "logs"
+
+    @property
+    def control_socket(self) -> Path:
+        return self.run / "control.sock"
+
+    @property
+    def url_file(self) -> Path:
+        """Holds the URL of the API while it is served."""
+        return self.run / "url"
+
+    @property
+    def database_url(self) -> str:
+        return self.database or f"sqlite:///{self.state / 'sidedoor.db'}"
+
+    def prepare(self) -> None:
+        """Makes the directories, private to this user. Raises ``SettingsError``."""
+        for directory in (self.state, self.run, self.logs):
+            try:
+                directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            except OSError as error:
+                raise SettingsError(
+                    f"{directory} cannot be made ({error.strerror}): choose another --state directory."
+                ) from None
+
+
+def listen_address(text: str) -> tuple[str, int]:
+    """``127.0.0.1:4680`` or ``[::1]:4680`` as (host, port); port 0 lets the system choose. Raises ``SettingsError``."""
+    host, separator, port = text.rpartition(":")
+    if not separator or not port.isdigit() or int(port) > 65535:
+        raise SettingsError(f"{text} is no address to listen on: give host:port, for example 127.0.0.1:4680.")
+    return host.strip("[]") or "127.0.0.1", int(port)
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,141 @@
+"""``sidedoor up``: keeps a control plane and an agent running on this host, and ends them in order.
+
+Rule 1: the supervisor does no work of theirs and imports none of it; it is small, and what it watches can be killed at any
+moment.
+Rule 2: when the supervisor itself is killed its two children go with it, but not the data plane: the next ``up`` takes that
+over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import logging
+import os
+import signal
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from sidedoor.settings import Settings, SettingsError
+
+log = logging.getLogger(__name__)
+
+QUICK_FAILURE_SECONDS = 1.0
+STARTUP_FAILURES = 3
+"""So many ends within a second of the start, before the system was ever ready, and ``up`` gives up."""
+
+
+class StartupError(Exception):
+    """A part does not come up. The message says which; its own last line says why."""
+
+
+@contextmanager
+def locked(settings: Settings) -> Iterator[None]:
+    """Holds this state directory for this process. Raises ``SettingsError`` where another ``up`` holds it."""
+    settings.prepare()
+    with (settings.state / "lock").open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            holder = file.read().strip() or "another process"
+            raise SettingsError(
+                f"Sidedoor already runs on {settings.state} (process {holder}): stop it, or give another --state directory."
+            ) from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
+class Supervisor:
+    """The two children of one state directory."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._stopping = asyncio.Event()
+        self._ready = False
+        self._children: dict[str, asyncio.subprocess.Process] = {}
+
+    async def run(self) -> None:
+        """Runs until SIGTERM or SIGINT. Raises ``StartupError``."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stopping.set)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                keepers = [tasks.create_task(self._keep(verb), name=verb) for verb in ("serve", "agent")]
+                announcer = tasks.create_task(self._announce(), name="announce")
+                await self._stopping.wait()
+                for task in (*keepers, announcer):
+                    task.cancel()
+        except* StartupError as group:
+            raise group.exceptions[0] from None
+        finally:
+            for verb in ("agent", "serve"):
+                await self._end(verb)
+
+    async def _keep(self, verb: str) -> None:
+        """Starts a child again whenever it ends."""
+        quick = 0
+        while True:
+            child = await asyncio.create_subprocess_exec(
+                *self._command(verb), start_new_session=True, stdin=asyncio.subprocess.DEVNULL
+            )
+            self._children[verb] = child
+            started = asyncio.get_running_loop().time()
+            status = await child.wait()
+            lived = asyncio.get_running_loop().time() - started
+            quick = quick + 1 if lived < QUICK_FAILURE_SECONDS else 0
+            if not self._ready and (status == 2 or quick >= STARTUP_FAILURES):
+                raise StartupError(f"sidedoor {verb} does not start; what it said stands above.")
+            log.warning("%s ended with %s and is started again", verb, status, extra={"action": "up.restart", "part": verb})
+            await asyncio.sleep(min(0.1 * 2**quick, 5.0) if quick else 0)
+
+    def _command(self, verb: str) -> Sequence[str]:
+        settings = self._settings
+        common = [sys.executable, "-m", "sidedoor", "--log-level", settings.log_level, verb, "--state", str(settings.state)]
+        common += ["--parent", str(os.getpid())]
+        if verb == "serve":
+            common += ["--listen", f"{settings.host}:{settings.port}"]
+            common += ["--database", settings.database] if settings.database else []
+            return [*common, "--dev"] if settings.dev else common
+        common += ["--network", settings.network, "--pending-seconds", str(settings.pending_seconds)]
+        return [*common, "--keep-dataplane"] if settings.keep_dataplane else common
+
+    async def _announce(self) -> None:
+        """Says once where the API is, when it is ready."""
+        while not self._ready:
+            await asyncio.sleep(0.05)
+            url = self._url()
+            self._ready = url is not None and await asyncio.to_thread(_healthy, url)
+        print(f"Sidedoor is ready at {self._url()}", flush=True)
+
+    def _url(self) -> str | None:
+        try:
+            return self._settings.url_file.read_text() or None
+        except OSError:
+            return None
+
+    async def _end(self, verb: str) -> None:
+        child = self._children.get(verb)
+        if child is None or child.returncode is not None:
+            return
+        child.terminate()
+        try:
+            await asyncio.wait_for(child.wait(), 20)
+        except TimeoutError:
+            log.error("%s does not end and is killed", verb, extra={"action": "up.kill", "part": verb})
+            child.kill()
+            await child.wait()
+
+
+def _healthy(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{url}/healthz", timeout=2) as answer:  # noqa: S310
+            return bool(answer.status == 200)
+    except (OSError, urllib.error.URLError):
+        return False
