@@ -1,0 +1,64 @@
+"""Programs that the tests run inside interfaces, beside the demonstration's own. Only the standard library.
+
+``capture ADDRESS PORT`` accepts connections and prints the first bytes of each as hex. ``sniff`` prints every IPv4 packet
+that the interface receives. ``knock ADDRESS PORT...`` tries to connect to each port and prints what happened.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+import sys
+from typing import Any
+
+
+def say(fact: dict[str, Any]) -> None:
+    print(json.dumps(fact), flush=True)
+
+
+def capture(address: str, port: str) -> None:
+    with socket.create_server((address, int(port))) as listening:
+        say({"ready": True})
+        while True:
+            connection, peer = listening.accept()
+            with connection:
+                data = connection.recv(65536)
+                if data:
+                    say({"peer": peer[0], "data": data.hex()})
+
+
+def sniff() -> None:
+    every_ip_packet = 0x0800
+    with socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(every_ip_packet)) as sniffing:
+        say({"ready": True})
+        while True:
+            packet, (_, _, direction, _, _) = sniffing.recvfrom(65536)
+            if direction == socket.PACKET_OUTGOING:
+                continue
+            header = (packet[0] & 0xF) * 4
+            total = struct.unpack("!H", packet[2:4])[0]
+            fact: dict[str, Any] = {
+                "from": socket.inet_ntoa(packet[12:16]),
+                "to": socket.inet_ntoa(packet[16:20]),
+                "protocol": packet[9],
+            }
+            if packet[9] == socket.IPPROTO_TCP:
+                fact["payload"] = total - header - (packet[header + 12] >> 4) * 4
+            say(fact)
+
+
+def knock(address: str, *ports: str) -> None:
+    for port in ports:
+        try:
+            with socket.create_connection((address, int(port)), 1.0) as connection:
+                connection.settimeout(1.0)
+                connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
+                say({"port": int(port), "outcome": "answered" if connection.recv(1) else "closed"})
+        except OSError as error:
+            say({"port": int(port), "outcome": type(error).__name__})
+
+
+if __name__ == "__main__":
+    verb, *arguments = sys.argv[1:]
+    {"capture": capture, "sniff": sniff, "knock": knock}[verb](*arguments)
