@@ -1,7 +1,8 @@
 """The control plane's side of the link to the agent: the feed of wanted records, and the reports of what is.
 
 Rule 1: the feed is list-then-watch. A reader names the last revision that it handled and gets what changed since; where that
-is too far back, or it names none, it gets everything (``complete``) and then the changes.
+is too far back, or it names none, it gets everything (``complete``) and then the changes. The first batch of a stream, which
+may be empty, leads to the present.
 Rule 2: a line of the feed says what a record is now, not what happened to it; a commit only wakes the reader up.
 Rule 3: a report changes a record only where it speaks of the generation that the record has (``endpoints/lifecycle.py``).
 
@@ -46,7 +47,7 @@ class Agents:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
         self.applied: int | None = None
-        store.watch(self._wake)
+        self._unwatch = store.watch(self._wake)
 
     def application(self) -> Starlette:
         """The HTTP application for the Unix socket."""
@@ -59,6 +60,7 @@ class Agents:
 
     def close(self) -> None:
         """Ends all streams, so that the server can stop."""
+        self._unwatch()
         self._closed = True
         self._set_all()
 
@@ -101,24 +103,19 @@ class Agents:
     def _opening(self, after: int | None) -> tuple[int, bytes]:
         """The first lines of a stream, and the revision that they lead to."""
         with self._store.read() as tables:
-            revision = tables.revision()
-            if after is not None and tables.oldest_change() - 1 <= after <= revision:
-                # An empty batch: a control plane that was started anew learns from its report that the agent stands.
-                return after, _line({"type": "hello", "complete": False}) + _line({"type": "revision", "value": after})
-            lines = [_line({"type": "hello", "complete": True})]
-            for kind in FED:
-                lines += [_record(kind.name, record.id, record) for record in tables.fed(kind.name)]
-        return revision, b"".join((*lines, _line({"type": "revision", "value": revision})))
+            if after is None or not _remembers(tables, after):
+                return _everything(tables)
+            revision, lines = _news(tables, after)
+        # Without news an empty batch: from the report on it a control plane that was started anew learns that the agent stands.
+        return revision, _hello(complete=False) + (lines or _revision(after))
 
     def _since(self, revision: int) -> tuple[int, bytes]:
-        """What changed after ``revision``, as lines, and the revision that they lead to."""
+        """What changed after ``revision``, as lines, and the revision that they lead to.
+
+        Everything, where the reader was so slow that the changes are forgotten.
+        """
         with self._store.read() as tables:
-            changes = tables.changes_after(revision)
-            if not changes:
-                return revision, b""
-            newest = changes[-1][0]
-            lines = list(_changed(tables, {(kind, record_id): None for _, kind, record_id in changes}))
-        return newest, b"".join((*lines, _line({"type": "revision", "value": newest})))
+            return _news(tables, revision) if _remembers(tables, revision) else _everything(tables)
 
     async def _report(self, request: Request) -> Response:
         body = await request.json()
@@ -144,9 +141,38 @@ def _line(message: Mapping[str, Any]) -> bytes:
     return json.dumps(message, separators=(",", ":")).encode() + b"\n"
 
 
+def _hello(*, complete: bool) -> bytes:
+    return _line({"type": "hello", "complete": complete})
+
+
+def _revision(value: int) -> bytes:
+    return _line({"type": "revision", "value": value})
+
+
 def _record(kind: str, record_id: str, record: object | None) -> bytes:
     document = None if record is None else codec.to_document(record)
     return _line({"type": "record", "kind": kind, "id": record_id, "document": document})
+
+
+def _remembers(tables: Tables, revision: int) -> bool:
+    """Whether all that changed after this revision is known. A revision from the future is another database's."""
+    return tables.oldest_change() - 1 <= revision <= tables.revision()
+
+
+def _everything(tables: Tables) -> tuple[int, bytes]:
+    lines = [_record(kind.name, record.id, record) for kind in FED for record in tables.fed(kind.name)]
+    revision = tables.revision()
+    return revision, b"".join((_hello(complete=True), *lines, _revision(revision)))
+
+
+def _news(tables: Tables, after: int) -> tuple[int, bytes]:
+    """What changed after a revision: nothing, or lines that end with the revision to which they lead."""
+    changes = tables.changes_after(after)
+    if not changes:
+        return after, b""
+    newest = changes[-1][0]
+    lines = _changed(tables, {(kind, record_id): None for _, kind, record_id in changes})
+    return newest, b"".join((*lines, _revision(newest)))
 
 
 def _changed(tables: Tables, changes: Mapping[tuple[str, str], None]) -> Iterator[bytes]:
@@ -167,8 +193,11 @@ def _take_endpoint(tables: Tables, report: Mapping[str, Any]) -> None:
             changed = lifecycle.provisioned(tables, endpoint_id, generation)
         case "failed":
             changed = lifecycle.provision_failed(tables, endpoint_id, generation, report.get("message", ""))
-        case _:
+        case "removed":
             changed = lifecycle.removed(tables, endpoint_id, generation)
+        case _:
+            log.warning("%s: %s is no report", endpoint_id, status, extra={"action": "endpoint.misreported"})
+            return
     if changed:
         context = {"action": f"endpoint.{status}", "endpoint": endpoint_id, "generation": generation}
         log.info("the agent reports %s: %s %s", endpoint_id, status, report.get("message", ""), extra=context)

@@ -92,7 +92,7 @@ def up(log_level: str, /, state: Path, listen: str, **options: Any) -> None:
 
     host, port = listen_address(listen)
     settings = Settings(state=state.resolve(), host=host, port=port, log_level=log_level, **options)
-    with locked(settings):
+    with locked(settings, "up"):
         asyncio.run(Supervisor(settings).run())
 
 
@@ -103,24 +103,30 @@ def up(log_level: str, /, state: Path, listen: str, **options: Any) -> None:
 def serve(state: Path, listen: str, database: str | None, dev: bool, parent: int | None) -> None:
     """Run the control plane alone: the API and the agent's link."""
     from sidedoor.app import control_plane
+    from sidedoor.supervisor import locked
 
     _follow(parent)
     host, port = listen_address(listen)
-    asyncio.run(control_plane.serve(Settings(state=state.resolve(), host=host, port=port, database=database, dev=dev)))
+    settings = Settings(state=state.resolve(), host=host, port=port, database=database, dev=dev)
+    with locked(settings, "serve"):
+        asyncio.run(control_plane.serve(settings))
 
 
 @main.command()
 @_state_option
 @_agent_options
 @_parent_option
-def agent(state: Path, parent: int | None, **options: Any) -> None:
+@click.option("--take-down", is_flag=True, hidden=True, help="Only remove what an earlier agent left.")
+def agent(state: Path, parent: int | None, take_down: bool, **options: Any) -> None:
     """Run the agent of this host alone."""
     from sidedoor.app import agent as wiring
+    from sidedoor.supervisor import locked
 
     _follow(parent)
     settings = Settings(state=state.resolve(), **options)
-    placement = wiring.enter_placement(settings)
-    asyncio.run(wiring.run(settings, placement))
+    with locked(settings, "agent"):
+        placement = wiring.enter_placement(settings)
+        asyncio.run(wiring.take_down(settings, placement) if take_down else wiring.run(settings, placement))
 
 
 def _follow(parent: int | None) -> None:

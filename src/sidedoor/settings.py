@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
@@ -42,9 +43,16 @@ class Settings:
             raise SettingsError(
                 f"--dev accepts any secret, so it is refused on {self.host}: listen on 127.0.0.1, or leave --dev out."
             )
-        longest = self.run / "control.sock"
-        if len(str(longest).encode()) > SOCKET_PATH_LIMIT:
-            raise SettingsError(f"The path {longest} is too long for a Unix socket: choose a shorter --state directory.")
+        if len(os.fsencode(self.control_socket)) > SOCKET_PATH_LIMIT:
+            raise SettingsError(
+                f"The path {self.control_socket} is too long for a Unix socket: choose a shorter --state directory."
+            )
+
+    @property
+    def listen(self) -> str:
+        """Where the API listens, as a URL has it."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
 
     @property
     def run(self) -> Path:
@@ -57,7 +65,13 @@ class Settings:
 
     @property
     def control_socket(self) -> Path:
+        """The longest of the sockets' names."""
         return self.run / "control.sock"
+
+    @property
+    def placement_file(self) -> Path:
+        """Is there as long as something of the data plane may be."""
+        return self.run / "placement.json"
 
     @property
     def url_file(self) -> Path:
@@ -77,12 +91,14 @@ class Settings:
                 raise SettingsError(
                     f"{directory} cannot be made ({error.strerror}): choose another --state directory."
                 ) from None
+            if not os.access(directory, os.W_OK | os.X_OK):
+                raise SettingsError(f"{directory} is not ours to write to: choose another --state directory.")
 
 
 def listen_address(text: str) -> tuple[str, int]:
     """``127.0.0.1:4680`` or ``[::1]:4680`` as (host, port); port 0 lets the system choose. Raises ``SettingsError``."""
     host, separator, port = text.rpartition(":")
-    if not separator or not port.isdigit() or int(port) > 65535:
+    if not separator or not re.fullmatch(r"[0-9]{1,5}", port) or int(port) > 65535:
         raise SettingsError(f"{text} is no address to listen on: give host:port, for example 127.0.0.1:4680.")
     return host.strip("[]") or "127.0.0.1", int(port)
 

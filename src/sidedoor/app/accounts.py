@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from sidedoor import errors
 from sidedoor.app.control_plane import opened, utc_now
 from sidedoor.identity import accounts
 from sidedoor.settings import Settings, SettingsError
@@ -11,12 +12,13 @@ from sidedoor.settings import Settings, SettingsError
 
 def create(settings: Settings, name: str, account_id: str | None) -> dict[str, str]:
     """A new account with an access key for its root. Raises ``SettingsError``."""
-    if account_id is not None and not (len(account_id) == 12 and account_id.isdigit()):
-        raise SettingsError(f"{account_id} is no account id: give 12 digits, or leave --id out.")
     with opened(settings) as store, store.write() as tables:
         if account_id is not None and tables.accounts.find(account_id) is not None:
             raise SettingsError(f"Account {account_id} exists already: give another --id, or leave it out.")
-        account, key = accounts.create_account(tables, name, utc_now(), os.urandom, account_id)
+        try:
+            account, key = accounts.create_account(tables, name, utc_now(), os.urandom, account_id)
+        except errors.ApiError as error:
+            raise SettingsError(error.message) from None
         return {"AccountId": account.id, "Name": account.name, "AccessKeyId": key.id, "SecretAccessKey": key.secret}
 
 

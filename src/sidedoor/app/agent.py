@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 
 from sidedoor.app.placement import Placement
@@ -11,9 +10,9 @@ from sidedoor.app.signals import stopping
 from sidedoor.dataplane import host
 from sidedoor.dataplane.agent import Agent
 from sidedoor.dataplane.cache import Cache
-from sidedoor.dataplane.driver import Driver
+from sidedoor.dataplane.driver import Driver, DriverError
 from sidedoor.dataplane.envoy.ads import AdsServer
-from sidedoor.dataplane.envoy.process import EnvoyProcess
+from sidedoor.dataplane.envoy.process import EnvoyError, EnvoyProcess
 from sidedoor.dataplane.feed import Feed
 from sidedoor.dataplane.netns import holder
 from sidedoor.dataplane.reports import Reports
@@ -25,7 +24,8 @@ log = logging.getLogger(__name__)
 def enter_placement(settings: Settings) -> Placement:
     """Chooses the placement and, where it needs a user namespace, moves this process into it.
 
-    To be called before the process has threads (user_namespaces(7)). Raises ``SettingsError``.
+    To be called before the process has threads (user_namespaces(7)). What an earlier agent left is found again only in the
+    same placement. Raises ``SettingsError``.
     """
     settings.prepare()
     try:
@@ -33,10 +33,18 @@ def enter_placement(settings: Settings) -> Placement:
     except host.PlacementImpossible as error:
         raise SettingsError(str(error)) from None
     log.info("placement %s: %s", choice.mode, choice.reason, extra={"action": "agent.placement", "mode": choice.mode})
-    placement = Placement(mode=choice.mode, user_namespace=choice.user_namespace)
+    placement, earlier = Placement(mode=choice.mode, user_namespace=choice.user_namespace), Placement.read(settings)
+    if earlier is not None and earlier != placement:
+        raise SettingsError(
+            f"What stands of {settings.state} has the placement {earlier}, not {placement}: "
+            f"end it with `sidedoor up --network {earlier.mode}` first, or choose another --state directory."
+        )
+    placement.write(settings)
     if placement.user_namespace:
-        holder.enter(holder.ensure_holder(settings.run))
-    placement.write(settings.run)
+        try:
+            holder.enter(holder.ensure_holder(settings.run))
+        except holder.HolderError as error:
+            raise SettingsError(f"{error}: choose --network loopback, or run as root.") from None
     return placement
 
 
@@ -51,7 +59,23 @@ def driver(settings: Settings, placement: Placement) -> Driver:
 
 
 async def run(settings: Settings, placement: Placement) -> None:
-    """Runs the agent until SIGTERM or SIGINT, then takes the data plane down unless it is to be kept."""
+    """Runs the agent until SIGTERM or SIGINT, then takes the data plane down unless it is to be kept.
+
+    Raises ``SettingsError``.
+    """
+    try:
+        async with stopping() as stopped:
+            await _run(settings, placement, stopped)
+    except DriverError as error:
+        raise SettingsError(f"{error}: `sidedoor doctor` says what this host can do.") from error
+    except ExceptionGroup as group:
+        failures = group.subgroup(EnvoyError)
+        if failures is None:
+            raise
+        raise SettingsError(str(failures.exceptions[0])) from group
+
+
+async def _run(settings: Settings, placement: Placement, stopped: asyncio.Event) -> None:
     chosen = driver(settings, placement)
     await asyncio.to_thread(chosen.start)
     feed = Feed(settings.control_socket)
@@ -62,7 +86,7 @@ async def run(settings: Settings, placement: Placement) -> None:
     agent = Agent(chosen, ads, cache, reports, pending_seconds=settings.pending_seconds)
     revision = agent.load()
     await ads.start()
-    async with stopping() as stopped, asyncio.TaskGroup() as tasks:
+    async with asyncio.TaskGroup() as tasks:
         running = [
             tasks.create_task(envoy.run(), name="envoy"),
             tasks.create_task(agent.run(), name="agent"),
@@ -81,10 +105,16 @@ async def run(settings: Settings, placement: Placement) -> None:
     log.info("the agent has ended", extra={"action": "agent.ended", "kept": settings.keep_dataplane})
 
 
+async def take_down(settings: Settings, placement: Placement) -> None:
+    """Takes down what an agent left that did not come to its end."""
+    await _take_down(settings, placement, driver(settings, placement), EnvoyProcess(settings.run, settings.logs))
+
+
 async def _take_down(settings: Settings, placement: Placement, chosen: Driver, envoy: EnvoyProcess) -> None:
     await envoy.stop()
     await asyncio.to_thread(chosen.remove_everything)
     if placement.user_namespace:
         holder.stop_holder(settings.run)
-    with contextlib.suppress(FileNotFoundError):
-        (settings.run / "placement.json").unlink()
+    # An agent that was killed left its socket; the placement goes last, for it says that there is something to take down.
+    for path in (settings.run / "xds.sock", settings.placement_file):
+        path.unlink(missing_ok=True)

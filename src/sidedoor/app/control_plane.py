@@ -9,6 +9,7 @@ import logging
 import os
 import socket
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,8 @@ from sidedoor.store.engine import DatabaseUnusable, Store
 from sidedoor.store.schema import Setting
 
 log = logging.getLogger(__name__)
+
+BACKLOG = 2048
 
 
 def utc_now() -> datetime:
@@ -118,8 +121,8 @@ async def serve(settings: Settings) -> None:
     with opened(settings) as store, _listen(settings) as api_socket:
         control = ControlPlane(store, dev=settings.dev)
         link_socket = _listen_unix(settings.control_socket)
-        url = f"http://{settings.host}:{api_socket.getsockname()[1]}"
-        settings.url_file.write_text(url)
+        url = f"http://{replace(settings, port=api_socket.getsockname()[1]).listen}"
+        _write_whole(settings.url_file, url)
         log.info("the API is served at %s", url, extra={"action": "serve.started", "url": url})
         async with stopping() as stopped, asyncio.TaskGroup() as tasks:
             servers = [_server(control.application()), _server(control.agents.application())]
@@ -154,10 +157,13 @@ def _listen(settings: Settings) -> socket.socket:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((settings.host, settings.port))
+        # Here and not in the server: two sockets may be bound to one port as long as none of them listens.
+        listening.listen(BACKLOG)
     except OSError as error:
         listening.close()
-        where = f"{settings.host}:{settings.port}"
-        raise SettingsError(f"{where} cannot be listened on ({error.strerror}): choose another with --listen.") from None
+        raise SettingsError(
+            f"{settings.listen} cannot be listened on ({error.strerror}): choose another with --listen."
+        ) from None
     return listening
 
 
@@ -167,3 +173,10 @@ def _listen_unix(path: Path) -> socket.socket:
     listening.bind(str(path))
     path.chmod(0o600)
     return listening
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """Nobody reads a part of it."""
+    fresh = path.with_suffix(".new")
+    fresh.write_text(text)
+    fresh.replace(path)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import asdict, dataclass
+
+from sidedoor.settings import Settings, SettingsError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,13 +15,20 @@ class Placement:
     mode: str
     user_namespace: bool
 
-    def write(self, run: Path) -> None:
-        (run / "placement.json").write_text(json.dumps({"mode": self.mode, "user_namespace": self.user_namespace}))
+    def write(self, settings: Settings) -> None:
+        fresh = settings.placement_file.with_suffix(".new")
+        fresh.write_text(json.dumps(asdict(self)))
+        fresh.replace(settings.placement_file)
 
     @classmethod
-    def read(cls, run: Path) -> Placement | None:
+    def read(cls, settings: Settings) -> Placement | None:
+        """What was written down, or None: a file that a power cut left empty says nothing. Raises ``SettingsError``."""
         try:
-            document = json.loads((run / "placement.json").read_text())
-        except FileNotFoundError:
+            return cls(**json.loads(settings.placement_file.read_text()))
+        except (FileNotFoundError, ValueError, TypeError):
             return None
-        return cls(mode=document["mode"], user_namespace=document["user_namespace"])
+        except PermissionError:
+            raise SettingsError(f"{settings.state} is another user's: run this as that user.") from None
+
+    def __str__(self) -> str:
+        return f"{self.mode}{' in a user namespace' if self.user_namespace else ''}"

@@ -23,7 +23,7 @@ PATIENCE_SECONDS = 5.0
 
 def steps(settings: Settings) -> list[str]:
     """The steps, one a line. Raises ``SettingsError`` where nothing was ever placed here."""
-    placement = Placement.read(settings.run)
+    placement = Placement.read(settings)
     if placement is None:
         raise SettingsError(f"No agent runs on {settings.state}: start `sidedoor up --state {settings.state}`.")
     wanted = _wanted(settings)
@@ -37,13 +37,22 @@ def steps(settings: Settings) -> list[str]:
 
 def _wanted(settings: Settings) -> Wanted:
     """What the control plane says now, or where it does not answer what the agent was last told."""
+    told = asked(settings)
+    if told is not None:
+        return told
     wanted = Wanted()
+    for kind, record in glance(settings.state / "agent.db"):
+        wanted.put(kind, record)
+    return wanted
+
+
+def asked(settings: Settings) -> Wanted | None:
+    """What the control plane says now, or None where it does not answer."""
     try:
         batch = asyncio.run(asyncio.wait_for(_snapshot(settings), PATIENCE_SECONDS))
     except TimeoutError:
-        for kind, record in glance(settings.state / "agent.db"):
-            wanted.put(kind, record)
-        return wanted
+        return None
+    wanted = Wanted()
     for kind, _, document in batch.changes:
         if document is not None and kind in RECORDS:
             wanted.put(kind, codec.from_document(document, RECORDS[kind]))

@@ -44,7 +44,11 @@ _ADDITIONS = (AddNetwork, AddSegment, AddAddress, AddWorkload)
 
 
 class Agent:
-    """One host's agent. All methods run on the event loop; the driver's work runs on one thread of its own."""
+    """One host's agent. All methods run on the event loop; the driver's work runs on one thread of its own.
+
+    ``_broken``: VPCs whose networks do not stand. ``_waiting``: endpoints whose configuration Envoy has still to acknowledge,
+    each as it was when that was made. ``_taught``: endpoint id -> the VPC whose resolver was taught its names.
+    """
 
     def __init__(self, driver: Driver, ads: AdsServer, cache: Cache, reports: Reports, *, pending_seconds: float = 0.0) -> None:
         self._driver = driver
@@ -57,8 +61,10 @@ class Agent:
         self._kernel = ThreadPoolExecutor(1, thread_name_prefix="kernel")
         self._dirty: set[Unit] = set()
         self._woken = asyncio.Event()
+        self._retries: dict[Unit, asyncio.TimerHandle] = {}
         self._broken: set[str] = set()
-        self._waiting: set[str] = set()
+        self._waiting: dict[str, Endpoint | None] = {}
+        self._taught: dict[str, str] = {}
         self._cuts: dict[str, set[tuple[str, str]]] = {}
         self._doors: dict[str, tuple[Door, ...]] = {}
         self._clusters: dict[str, tuple[Cluster, ...]] = {}
@@ -78,25 +84,28 @@ class Agent:
         return revision
 
     async def handle(self, batch: Batch) -> None:
-        """Takes in a batch of the feed."""
-        touched: set[Unit] = set()
-        for kind, record_id, document in batch.changes:
-            if kind not in RECORDS:
-                continue
-            if document is None:
-                touched |= self.wanted.drop(kind, record_id)
-            else:
-                touched |= self.wanted.put(kind, codec.from_document(document, RECORDS[kind]))
+        """Takes in a batch of the feed, whole or, where it raises, not at all."""
+        records = [
+            (kind, record_id, None if document is None else codec.from_document(document, RECORDS[kind]))
+            for kind, record_id, document in batch.changes
+            if kind in RECORDS
+        ]
+        everything = batch.complete or not self._fresh
+        touched: set[Unit] = await self._placed_networks() if everything else set()
+        # From here on nothing waits: no round of mending may see half of a batch, or remove for a half-known state.
+        for kind, record_id, record in records:
+            touched |= self.wanted.drop(kind, record_id) if record is None else self.wanted.put(kind, record)
         if batch.complete:
-            touched |= self._forget_all_but(batch) | self.wanted.units() | await self._placed_networks()
+            touched |= self._forget_all_but(batch)
+        if everything:
+            touched |= self.wanted.units()
+        self._fresh = True
+        self._revision = batch.revision
+        self._look(touched)
+        if batch.complete:
             self._cache.replace(batch.revision, [one for one in batch.changes if one[2] is not None])
         else:
             self._cache.apply(batch.revision, batch.changes)
-        if not self._fresh:
-            self._fresh = True
-            touched |= self.wanted.units() | await self._placed_networks()
-        self._revision = batch.revision
-        self._look(touched)
 
     def _forget_all_but(self, batch: Batch) -> set[Unit]:
         named = {(kind, record_id) for kind, record_id, _ in batch.changes}
@@ -144,9 +153,23 @@ class Agent:
     async def _resync_for_ever(self) -> None:
         while True:
             await asyncio.sleep(RESYNC_SECONDS)
-            self._look({Unit(UnitKind.NETWORK, vpc_id) for vpc_id in self.wanted.vpcs} | await self._placed_networks())
+            self._ask_again()
+            networks = {Unit(UnitKind.NETWORK, vpc_id) for vpc_id in self.wanted.vpcs}
+            try:
+                networks |= await self._placed_networks()
+            except (DriverError, OSError) as error:
+                log.warning("the networks of this host cannot be read: %s", error, extra={"action": "agent.unreadable"})
+            self._look(networks)
+
+    def _ask_again(self) -> None:
+        """Offers Envoy again what it refused of endpoints and load balancers: what stood in the way may be gone."""
+        for owner in (*(f"endpoint/{one}" for one in self._waiting), *(f"balancer/{one}" for one in self._clusters)):
+            self._ads.retry(owner)
 
     async def _mend(self, unit: Unit) -> None:
+        retry = self._retries.pop(unit, None)
+        if retry is not None:
+            retry.cancel()
         try:
             match unit.kind:
                 case UnitKind.NETWORK:
@@ -155,9 +178,11 @@ class Agent:
                     self._mend_balancer(unit.id)
                 case UnitKind.ENDPOINT:
                     self._mend_endpoint(unit.id)
-        except (DriverError, OSError, KeyError) as error:
-            log.warning("%s %s is tried again: %s", unit.kind, unit.id, error, extra={"action": "agent.retry", "unit": unit.id})
-            asyncio.get_running_loop().call_later(RETRY_SECONDS, self._look, {unit})
+        except Exception as error:
+            foreseen = isinstance(error, (DriverError, OSError, KeyError))
+            context = {"action": "agent.retry", "unit": unit.id}
+            log.warning("%s %s is tried again: %s", unit.kind, unit.id, error, extra=context, exc_info=not foreseen)
+            self._retries[unit] = asyncio.get_running_loop().call_later(RETRY_SECONDS, self._look, {unit})
 
     async def _in_kernel(self, work: Any, *arguments: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._kernel, work, *arguments)
@@ -172,9 +197,11 @@ class Agent:
         for step in steps:
             log.info("%s", step, extra={"action": "agent.step", "vpc": vpc_id})
         self._broken.discard(vpc_id)
+        self._teach(vpc_id)
+        if any(isinstance(step, AddNetwork | SetResolver) for step in steps):
+            await self.resolvers.leave(vpc_id)  # Its sockets are in a network that is gone, or on an address that was.
         if wanted is not None and wanted.resolver is not None:
             await self.resolvers.serve(vpc_id, wanted.resolver)
-        self.resolvers.teach(vpc_id, desired.names(self.wanted, vpc_id))
 
     def _settle_network(self, vpc_id: str, wanted: Network | None, removals: bool) -> tuple[Step, ...]:
         """Reads the network back and carries out the plan. Runs on the kernel's thread."""
@@ -183,6 +210,11 @@ class Agent:
             steps = tuple(step for step in steps if isinstance(step, _ADDITIONS) or _sets_resolver(step))
         self._driver.apply(steps)
         return steps
+
+    def _teach(self, vpc_id: str) -> None:
+        """Tells the VPC's resolver its names, and remembers whose they are: an endpoint that is gone names no VPC."""
+        self.resolvers.teach(vpc_id, desired.names(self.wanted, vpc_id))
+        self._taught |= dict.fromkeys(self.wanted.endpoints_of_vpc[vpc_id], vpc_id)
 
     # --- load balancers -------------------------------------------------------------------------------------------
 
@@ -197,8 +229,13 @@ class Agent:
         balancer = self.wanted.load_balancers.get(balancer_id)
         if balancer is None:
             del self._clusters[balancer_id]
-        elif balancer.state is LoadBalancerState.PROVISIONING and balancer.vpc_id not in self._broken:
+        elif balancer.state is LoadBalancerState.PROVISIONING:
+            self._expect_network(balancer.vpc_id)
             self._reports.active(balancer_id)
+
+    def _expect_network(self, vpc_id: str) -> None:
+        if vpc_id in self._broken:
+            raise DriverError(f"the network of {vpc_id} does not stand yet")
 
     def _set_hosts(self, balancer_id: str) -> None:
         assignments = {}
@@ -235,24 +272,26 @@ class Agent:
 
     def _mend_endpoint(self, endpoint_id: str) -> None:
         endpoint = self.wanted.endpoints.get(endpoint_id)
-        if endpoint is not None and endpoint.vpc_id in self._broken:
-            raise DriverError(f"the network of {endpoint.vpc_id} does not stand yet")
-        if endpoint is not None and self._holds(endpoint):
-            return
+        vpc_id = endpoint.vpc_id if endpoint is not None else self._taught.pop(endpoint_id, None)
+        if vpc_id is not None:
+            self._teach(vpc_id)
+        if endpoint is not None and endpoint.state is State.PENDING:
+            if self._holds(endpoint):
+                return
+            self._expect_network(endpoint.vpc_id)  # The others wait for nothing: what is to be closed is closed.
+        else:
+            self._held.pop(endpoint_id, None)
         doors = desired.doors(self.wanted, endpoint_id)
         places = {one.name: self._driver.locate(one.vpc_id, one.address) for one in doors}
         listeners = {one.name: resources.listener(one, places[one.name]) for one in doors}
         self._ads.set(f"endpoint/{endpoint_id}", resources.LISTENER, listeners)
         self._remember_doors(endpoint_id, endpoint, doors)
-        self._waiting.add(endpoint_id)
-        if endpoint is not None:
-            self.resolvers.teach(endpoint.vpc_id, desired.names(self.wanted, endpoint.vpc_id))
+        self._waiting[endpoint_id] = endpoint
         self._evaluate(endpoint_id)
 
     def _holds(self, endpoint: Endpoint) -> bool:
-        """Whether an endpoint that is on its way to ``available`` has to wait still (``--pending-seconds``)."""
-        if endpoint.state is not State.PENDING or endpoint.id in self._doors or not self._pending_seconds:
-            self._held.pop(endpoint.id, None)
+        """Whether a pending endpoint has to wait still (``--pending-seconds``). One with doors that stand does not."""
+        if endpoint.id in self._doors or not self._pending_seconds:
             return False
         loop = asyncio.get_running_loop()
         generation, until = self._held.get(endpoint.id, (0, 0.0))
@@ -283,26 +322,29 @@ class Agent:
         kind, _, record_id = owner.partition("/")
         if kind == "endpoint":
             self._evaluate(record_id)
-        else:
-            self._evaluate_all()
+            return
+        services = self.wanted.services_of_balancer[record_id]
+        served = {endpoint_id for service_id in services for endpoint_id in self.wanted.endpoints_of_service[service_id]}
+        for endpoint_id in sorted(served & self._waiting.keys()):
+            self._evaluate(endpoint_id)
 
     def _evaluate_all(self) -> None:
         for endpoint_id in sorted(self._waiting):
             self._evaluate(endpoint_id)
 
     def _evaluate(self, endpoint_id: str) -> None:
-        """Cuts and reports what Envoy's acknowledgement allows."""
+        """Cuts and reports what Envoy's acknowledgement allows. What the endpoint has become since is another round's work."""
         if endpoint_id not in self._waiting:
             return
-        endpoint = self.wanted.endpoints.get(endpoint_id)
+        endpoint = self._waiting[endpoint_id]
         status = self._ads.status(f"endpoint/{endpoint_id}")
         if status.refusal is not None and endpoint is not None and endpoint.state is State.PENDING:
-            self._waiting.discard(endpoint_id)
+            del self._waiting[endpoint_id]
             self._reports.endpoint(endpoint, "failed", status.refusal)
             return
         if not status.settled or not self._fresh or not self._stands(endpoint_id):
             return
-        self._waiting.discard(endpoint_id)
+        del self._waiting[endpoint_id]
         for vpc_id, address in self._cuts.pop(endpoint_id, ()):
             self._cut(vpc_id, address)
         if endpoint is not None and endpoint.state is State.PENDING:
@@ -317,13 +359,17 @@ class Agent:
             log.debug("no flow of %s in %s was cut: %s", address, vpc_id, error, extra={"action": "agent.cut"})
 
     def _stands(self, endpoint_id: str) -> bool:
-        """Whether the load balancers behind the endpoint's doors stand too."""
-        balancers = {self.wanted.interfaces[one.interface_id].load_balancer_id for one in self._doors.get(endpoint_id, ())}
-        for balancer_id in balancers:
-            balancer = self.wanted.load_balancers.get(balancer_id or "")
-            if balancer is None or balancer.vpc_id in self._broken or not self._ads.status(f"balancer/{balancer_id}").settled:
-                return False
-        return True
+        """Whether the endpoint's network and the load balancers behind its doors stand too."""
+        doors = self._doors.get(endpoint_id, ())
+        interfaces = [self.wanted.interfaces.get(one) for one in sorted({door.interface_id for door in doors})]
+        balancer_ids = {one.load_balancer_id or "" if one is not None else "" for one in interfaces}
+        return all(self._balancer_stands(one) for one in balancer_ids) and not {door.vpc_id for door in doors} & self._broken
+
+    def _balancer_stands(self, balancer_id: str) -> bool:
+        balancer = self.wanted.load_balancers.get(balancer_id)
+        return (
+            balancer is not None and balancer.vpc_id not in self._broken and self._ads.status(f"balancer/{balancer_id}").settled
+        )
 
 
 def _sets_resolver(step: Step) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import sys
 import time
@@ -52,9 +53,11 @@ def _stay(play: Play) -> None:
     click.echo(f"  {sys.executable} -m sidedoor exec --state {system.state} {interface} -- \\")
     click.echo(f"    {sys.executable} -m sidedoor.demo.client get {play.names[0]} {PORT}")
     click.secho("Ctrl-C ends it.", dim=True)
-    signal.sigwait({signal.SIGINT, signal.SIGTERM})
+    with contextlib.suppress(KeyboardInterrupt):
+        signal.pause()
 
 
 if __name__ == "__main__":
-    signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    # SIGTERM too has to come past the tear-down.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     main()

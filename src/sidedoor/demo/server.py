@@ -7,6 +7,7 @@ header). ``/stream`` sends numbered lines until it is cut. Only the standard lib
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import os
@@ -18,6 +19,7 @@ import time
 from typing import Any
 
 SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
+VERSION, LOCAL, TCP_OVER_IPV4 = 2, 0, 0x11
 AWS_TLV, VPCE_ID = 0xEA, 0x01
 
 
@@ -33,36 +35,44 @@ def read_exactly(connection: socket.socket, size: int) -> bytes:
 
 
 def read_proxy_header(connection: socket.socket) -> dict[str, str | None]:
-    """The client's address and the endpoint's id (PROXY protocol v2, section 2.2; TLV 0xEA of AWS)."""
+    """The client's address and the endpoint's id (PROXY protocol v2, section 2.2; TLV 0xEA of AWS).
+
+    Raises ``ConnectionError``.
+    """
     head = read_exactly(connection, 16)
-    if head[:12] != SIGNATURE:
-        raise ConnectionError("this is no PROXY protocol v2 header")
     command, family, size = struct.unpack("!BBH", head[12:])
+    if head[:12] != SIGNATURE or command >> 4 != VERSION:
+        raise ConnectionError("this is no PROXY protocol v2 header")
     body = read_exactly(connection, size)
-    if command & 0xF == 0 or family != 0x11:
+    if command & 0xF == LOCAL or family != TCP_OVER_IPV4:
         return {"client": None, "endpoint": None}
+    if size < 12:
+        raise ConnectionError("the PROXY header is too short for two addresses")
     address = f"{socket.inet_ntoa(body[:4])}:{struct.unpack('!H', body[8:10])[0]}"
     return {"client": address, "endpoint": endpoint_id(body[12:])}
 
 
 def endpoint_id(tlvs: bytes) -> str | None:
-    """The endpoint's id among the header's TLVs."""
+    """The endpoint's id among the header's TLVs. Raises ``ConnectionError``."""
     while len(tlvs) >= 3:
         kind, size = struct.unpack("!BH", tlvs[:3])
         value, tlvs = tlvs[3 : 3 + size], tlvs[3 + size :]
+        if len(value) < size:
+            raise ConnectionError("the PROXY header ends inside a TLV")
         if kind == AWS_TLV and value[:1] == bytes([VPCE_ID]):
-            return value[1:].decode("ascii")
+            return value[1:].decode("latin-1")
     return None
 
 
 class Handler(socketserver.BaseRequestHandler):
     def handle(self) -> None:
-        try:
-            seen: dict[str, Any] = {"server": self.request.getsockname()[0], "source": self.client_address[0]}
-            seen |= read_proxy_header(self.request)
-            request = self.request.recv(65536).decode("latin-1")
-        except ConnectionError:
-            return  # a health check connects and says nothing
+        with contextlib.suppress(ConnectionError):  # A health check connects and says nothing; a client may leave at any time.
+            self._answer()
+
+    def _answer(self) -> None:
+        seen: dict[str, Any] = {"server": self.request.getsockname()[0], "source": self.client_address[0]}
+        seen |= read_proxy_header(self.request)
+        request = self.request.recv(65536).decode("latin-1")
         print(json.dumps(seen), flush=True)
         if request.startswith("GET /stream"):
             self._stream()
@@ -74,10 +84,7 @@ class Handler(socketserver.BaseRequestHandler):
     def _stream(self) -> None:
         self.request.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n")
         for number in itertools.count(1):
-            try:
-                self.request.sendall(b"%d\n" % number)
-            except OSError:
-                return
+            self.request.sendall(b"%d\n" % number)
             time.sleep(0.01)
 
 

@@ -51,7 +51,11 @@ class System:
             [*SIDEDOOR, "up", "--state", str(state), "--listen", listen, *arguments],
             stdout=self._log, stderr=self._log, start_new_session=True,
         )  # fmt: skip
-        self.url = until(self._ready_url, "Sidedoor is ready", START_SECONDS)
+        try:
+            self.url = until(self._ready_url, "Sidedoor is ready", START_SECONDS)
+        except BaseException:
+            self.stop()
+            raise
 
     def _ready_url(self) -> str | None:
         if self._up.poll() is not None:
