@@ -109,7 +109,7 @@ def test_an_id_that_is_not_there_has_the_error_of_its_kind(world: Any, prefix: s
             world.ask(operation, Resources=[f"{prefix}-0123456789abcdef0"], Tags=wire(a="1"))
 
 
-@pytest.mark.parametrize("resource_id", ["x", "", "i-0123456789abcdef0", "vpce-con-0123456789abcdef0", "-"])
+@pytest.mark.parametrize("resource_id", ["x", "", "vol-0123456789abcdef0", "vpce-con-0123456789abcdef0", "-"])
 def test_an_id_of_no_kind_that_takes_tags_is_invalid(world: Any, resource_id: str) -> None:
     with pytest.raises(errors.InvalidID):
         world.ask(create_tags, Resources=[resource_id], Tags=wire(a="1"))

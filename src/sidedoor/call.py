@@ -32,6 +32,11 @@ WRITES = frozenset({"GetSessionToken"})
 """Operations that make something in spite of their name: a temporary access key is a record."""
 
 
+def only_reads(operation: str) -> bool:
+    """Whether the operation of this name writes nothing."""
+    return operation.startswith(READS) and operation not in WRITES
+
+
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """What an operation may know of the installation."""
@@ -138,8 +143,7 @@ def perform(store: Store, access: Access, name: str, operation: Operation, reque
     With ``DryRun`` the operation runs whole and is rolled back, so that it is allowed exactly when the real one would be.
     """
     dry_run = bool(request.get("DryRun", False))
-    reads = name.startswith(READS) and name not in WRITES
-    with store.read() if reads else store.write() as tables:
+    with store.read() if only_reads(name) else store.write() as tables:
         call = Call(
             caller=access.caller, region=access.region, now=access.now, request_id=access.request_id, operation=name,
             tables=tables, entropy=access.entropy, settings=access.settings,

@@ -138,10 +138,10 @@ def _follow(parent: int | None) -> None:
 
 @main.command("exec", context_settings={"ignore_unknown_options": True})
 @_state_option
-@click.argument("interface")
+@click.argument("place")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
-def exec_(state: Path, interface: str, command: tuple[str, ...]) -> None:
-    """Run COMMAND inside a network interface: sidedoor exec eni-... -- curl http://...
+def exec_(state: Path, place: str, command: tuple[str, ...]) -> None:
+    """Run COMMAND inside PLACE, a network interface or an instance: sidedoor exec eni-... -- curl http://...
 
     The command sees the interface's network and its VPC's resolver. SIDEDOOR_ADDRESS is the interface's address,
     SIDEDOOR_RESOLVER the resolver's host:port. In the loopback placement these two are all it gets: bind to the first,
@@ -149,7 +149,7 @@ def exec_(state: Path, interface: str, command: tuple[str, ...]) -> None:
     """
     from sidedoor.app import workload
 
-    workload.run(Settings(state=state.resolve()), interface, list(command))
+    workload.run(Settings(state=state.resolve()), place, list(command))
 
 
 @main.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -47,6 +48,10 @@ def to_json_value(value: object) -> Any:
     return _CONVERTER.unstructure(value)
 
 
-def from_json_value(value: Any, kind: Any) -> Any:
-    """The field's value that ``to_json_value`` wrote."""
-    return _CONVERTER.structure(value, kind)
+def reader(kind: Any) -> Callable[[Any], Any]:
+    """The function that reads what ``to_json_value`` wrote of fields of one type."""
+    return _CONTAINERS.get(kind) or (lambda value: _CONVERTER.structure(value, kind))
+
+
+_CONTAINERS: Mapping[Any, Callable[[Any], Any]] = {tuple[str, ...]: tuple, dict[str, str]: dict}
+"""Types whose content is JSON's as it is."""

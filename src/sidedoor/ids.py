@@ -42,6 +42,13 @@ def base32(count: int, entropy: Entropy) -> str:
     return "".join(_BASE32[byte % 32] for byte in entropy(count))
 
 
+def random_uuid(entropy: Entropy) -> str:
+    """A random UUID (RFC 9562, version 4), as SNS gives subscriptions and messages."""
+    digits = entropy(16).hex()
+    variant = "89ab"[int(digits[16], 16) % 4]
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
+
+
 def is_id(prefix: str, text: str) -> bool:
     """Whether ``text`` has the form of an id with this prefix (8 or 17 hex digits)."""
     return re.fullmatch(rf"{re.escape(prefix)}-(?:[0-9a-f]{{8}}|[0-9a-f]{{17}})", text) is not None

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
 from datetime import UTC, datetime
 
+_WORD = re.compile(r"""[^\s"=]+""")
 _STANDARD = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -25,7 +27,7 @@ class OneLine(logging.Formatter):
 
 def _plain(value: object) -> str:
     text = str(value)
-    return text if text and not any(character.isspace() or character in '"=' for character in text) else json.dumps(text)
+    return text if _WORD.fullmatch(text) else json.dumps(text)
 
 
 def set_up(level: str) -> None:

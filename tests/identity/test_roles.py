@@ -9,14 +9,14 @@ from urllib.parse import unquote
 import pytest
 
 from sidedoor import errors
+from sidedoor.identity.attached_policies import list_attached_role_policies
+from sidedoor.identity.instance_profiles import list_instance_profiles_for_role
 from sidedoor.identity.roles import (
     create_role,
     delete_role,
     delete_role_policy,
     get_role,
     get_role_policy,
-    list_attached_role_policies,
-    list_instance_profiles_for_role,
     list_role_policies,
     list_roles,
     put_role_policy,

@@ -10,6 +10,7 @@ import pytest
 
 from sidedoor import errors
 from sidedoor.identity.access_keys import create_access_key, delete_access_key
+from sidedoor.identity.attached_policies import list_attached_user_policies
 from sidedoor.identity.credentials import authenticate
 from sidedoor.identity.model import Caller
 from sidedoor.identity.users import (
@@ -18,7 +19,6 @@ from sidedoor.identity.users import (
     delete_user_policy,
     get_user,
     get_user_policy,
-    list_attached_user_policies,
     list_groups_for_user,
     list_user_policies,
     list_users,

@@ -89,11 +89,6 @@ def test_one_bad_target_registers_none(site: Site) -> None:
     assert records(site) == []
 
 
-def test_there_are_no_instances_to_register(site: Site) -> None:
-    with pytest.raises(errors.InvalidTarget, match="i-0123456789abcdef0"):
-        register(site, site.group(TargetType="instance"), {"Id": "i-0123456789abcdef0"})
-
-
 def test_registering_again_changes_nothing(site: Site) -> None:
     group = site.group()
     register(site, group, {"Id": "10.0.0.20"})

@@ -64,7 +64,7 @@ def test_regions_are_listed_and_filtered(world: Any) -> None:
         world.ask(describe_regions, RegionNames=["moon-1"])
 
 
-def test_an_account_has_no_default_vpc(world: Any) -> None:
+def test_an_account_without_a_default_vpc_says_so(world: Any) -> None:
     attributes = world.ask(describe_account_attributes)["AccountAttributes"]
     values = {one["AttributeName"]: one["AttributeValues"][0]["AttributeValue"] for one in attributes}
     assert values == {"supported-platforms": "VPC", "default-vpc": "none"}

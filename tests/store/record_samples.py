@@ -40,7 +40,7 @@ def _value(annotation: Any) -> Any:
     if origin is tuple:
         return (_value(parts[0]), _value(parts[0]))
     if origin is dict:
-        return {_value(parts[0]): _value(parts[1]), "": ""}
+        return {_value(parts[0]): _value(parts[1]), "": "" if parts[1] is str else _value(parts[1])}
     if isinstance(annotation, type) and issubclass(annotation, StrEnum):
         return list(annotation)[-1]
     if dataclasses.is_dataclass(annotation):

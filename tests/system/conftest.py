@@ -29,7 +29,7 @@ def system(network: str) -> Iterator[System]:
 def play(system: System) -> Play:
     """A provider and a consumer with the same CIDR, and an endpoint that waits for acceptance."""
     staged = Play(system, Screen())
-    staged.publish()
+    staged.prepare()
     staged.offer()
     staged.request()
     return staged

@@ -27,7 +27,7 @@ def play(network: str) -> Iterator[Play]:
         if network == "auto" and system.placement["mode"] == "loopback":
             pytest.skip("network namespaces are not possible here (neither root nor user namespaces): sidedoor doctor says why")
         staged = Play(system, Screen())
-        staged.publish()
+        staged.prepare()
         staged.offer()
         staged.request()
         staged.accept()

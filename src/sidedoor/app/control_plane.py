@@ -24,9 +24,11 @@ from starlette.routing import Route
 from sidedoor import call
 from sidedoor.agents import Agents
 from sidedoor.api import OPERATIONS
+from sidedoor.app.credentials import Credentials
 from sidedoor.app.signals import stopping
 from sidedoor.aws.server import Credential, Invocation, application
 from sidedoor.identity.credentials import authenticate
+from sidedoor.networks.defaults import DefaultVpcs
 from sidedoor.settings import Settings, SettingsError
 from sidedoor.store.engine import DatabaseUnusable, Store
 from sidedoor.store.schema import Setting
@@ -34,6 +36,10 @@ from sidedoor.store.schema import Setting
 log = logging.getLogger(__name__)
 
 BACKLOG = 2048
+
+
+WITH_NETWORKS = frozenset({"ec2", "elbv2"})
+"""The services whose operations may see or use an account's default VPC."""
 
 
 def utc_now() -> datetime:
@@ -48,6 +54,8 @@ class ControlPlane:
         self._dev = dev
         self._clock = clock
         self.agents = Agents(store)
+        self._credentials = Credentials(self._find_credential)
+        self._default_vpcs = DefaultVpcs(store)
         self._settings = call.Settings(dev=dev, paging_secret=_paging_secret(store))
 
     def application(self) -> Starlette:
@@ -56,10 +64,10 @@ class ControlPlane:
         if self._dev:
             routes.append(Route("/_sidedoor/reset", self._reset, methods=["POST"]))
         return application(
-            table=OPERATIONS, authenticate=self._authenticate, invoke=self._invoke, clock=self._clock, routes=routes
+            table=OPERATIONS, authenticate=self._credentials.of, invoke=self._invoke, clock=self._clock, routes=routes
         )
 
-    def _authenticate(self, access_key_id: str, session_token: str | None) -> Credential:
+    def _find_credential(self, access_key_id: str, session_token: str | None) -> Credential:
         with self._store.read() as tables:
             secret, caller = authenticate(tables, access_key_id, session_token, self._clock(), self._dev)
         return Credential(secret=secret, caller=caller)
@@ -69,8 +77,14 @@ class ControlPlane:
             caller=invocation.caller, region=invocation.region, now=self._clock(), request_id=invocation.request_id,
             entropy=os.urandom, settings=self._settings,
         )  # fmt: skip
+        if invocation.service in WITH_NETWORKS:
+            self._default_vpcs.ensure(access)
         operation = OPERATIONS[invocation.service][invocation.operation]
-        return call.perform(self._store, access, invocation.operation, operation, invocation.params)
+        try:
+            return call.perform(self._store, access, invocation.operation, operation, invocation.params)
+        finally:
+            if not call.only_reads(invocation.operation):
+                self._credentials.forget()
 
     async def _healthz(self, _: Request) -> Response:
         ready = self.agents.applied is not None
@@ -84,6 +98,8 @@ class ControlPlane:
     def _clear(self) -> None:
         with self._store.write() as tables:
             tables.clear()
+        self._credentials.forget()
+        self._default_vpcs.forget()
         log.warning("everything was emptied by /_sidedoor/reset", extra={"action": "api.reset"})
 
 
@@ -153,7 +169,8 @@ def _server(app: Starlette) -> uvicorn.Server:
 
 def _listen(settings: Settings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
+    # With the protocol named asyncio turns Nagle's algorithm off, which would hold back an answer's body for 40 ms.
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((settings.host, settings.port))

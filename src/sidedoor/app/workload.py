@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -26,12 +26,13 @@ class Inside:
     vpc: Vpc
 
 
-def run(settings: Settings, interface_id: str, command: list[str]) -> NoReturn:
-    """Becomes the command. Raises ``SettingsError``."""
+def run(settings: Settings, place: str, command: list[str]) -> NoReturn:
+    """Becomes the command inside an interface, or an instance's. Raises ``SettingsError``."""
     placement = Placement.read(settings)
     if placement is None:
         raise SettingsError(f"No agent has placed anything for {settings.state}: start `sidedoor up --state {settings.state}`.")
-    inside = _find(settings, interface_id)
+    inside = _find(settings, place)
+    interface_id = inside.interface.id
     if placement.mode == "loopback":
         _run_on_loopback(settings, inside, command)
     resolver = resolver_address(inside.vpc.cidr)
@@ -66,31 +67,39 @@ def _set_environment(mode: str, address: str, resolver: str) -> None:
     os.environ |= {"SIDEDOOR_PLACEMENT": mode, "SIDEDOOR_ADDRESS": address, "SIDEDOOR_RESOLVER": resolver}
 
 
-def _find(settings: Settings, interface_id: str) -> Inside:
-    """The interface among what the agent was told, or is about to be told. Raises ``SettingsError``."""
-    found = _look_up(settings, interface_id)
-    if found is None:
-        from sidedoor.app.planning import asked
-
-        told = asked(settings)
-        if told is None:
-            raise SettingsError(f"{interface_id} is unknown here, and no control plane answers: start `sidedoor up`.")
-        interface = told.interfaces.get(interface_id)
-        if interface is None or interface.kind is not InterfaceKind.WORKLOAD:
-            raise SettingsError(
-                f"There is no interface {interface_id} to run in: `aws ec2 describe-network-interfaces` lists those there are."
-            )
-        found = Inside(interface=interface, vpc=told.vpcs[interface.vpc_id])
-    return found
-
-
-def _look_up(settings: Settings, interface_id: str) -> Inside | None:
+def _find(settings: Settings, place: str) -> Inside:
+    """The interface, or the instance's, among what the agent was told or is about to be told. Raises ``SettingsError``."""
     cache = settings.state / "agent.db"
-    interface = next((one for _, one in glance(cache, "interfaces", interface_id)), None)
-    if interface is None or interface.kind is not InterfaceKind.WORKLOAD:
-        return None
-    vpc = next((one for _, one in glance(cache, "vpcs", interface.vpc_id)), None)
-    return None if vpc is None else Inside(interface=interface, vpc=vpc)
+    interface = _among((one for _, one in glance(cache, "interfaces", place if place.startswith("eni-") else None)), place)
+    vpc = next((one for _, one in glance(cache, "vpcs", interface.vpc_id)), None) if interface is not None else None
+    if interface is None or vpc is None:
+        return _ask_for(settings, place)
+    return Inside(interface=interface, vpc=vpc)
+
+
+def _ask_for(settings: Settings, place: str) -> Inside:
+    """The place as the control plane knows it: the agent may not have heard of it yet. Raises ``SettingsError``."""
+    from sidedoor.app.planning import asked
+
+    told = asked(settings)
+    if told is None:
+        raise SettingsError(f"{place} is unknown here, and no control plane answers: start `sidedoor up`.")
+    interface = _among(told.interfaces.values(), place)
+    if interface is None:
+        raise SettingsError(
+            f"There is no interface or instance {place} to run in: "
+            "`aws ec2 describe-network-interfaces` lists the interfaces that there are."
+        )
+    return Inside(interface=interface, vpc=told.vpcs[interface.vpc_id])
+
+
+def _among(interfaces: Iterable[Interface], place: str) -> Interface | None:
+    """The workload interface that has this id, or belongs to the instance that has it."""
+    return next((one for one in interfaces if one.kind is InterfaceKind.WORKLOAD and _is(one, place)), None)
+
+
+def _is(interface: Interface, place: str) -> bool:
+    return place in (interface.id, interface.attachment.instance_id if interface.attachment else None)
 
 
 def _wait(condition: Callable[[], bool]) -> bool:

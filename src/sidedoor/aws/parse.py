@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -105,6 +105,7 @@ def _is_protocol_field(name: str) -> bool:
     return lowered in _PROTOCOL_FIELDS or lowered.startswith("x-amz-")
 
 
+@cache
 def _wire_names(shape: Shape, protocol: Protocol) -> dict[str, tuple[str, Shape]]:
     """Wire name -> (member name, shape)."""
     return {_wire_name(member, name, protocol): (name, member) for name, member in shape.members.items()}

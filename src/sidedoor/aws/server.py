@@ -8,6 +8,7 @@ Rule 3: the event loop only reads and writes; a call runs in one hop on a worker
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 import uuid
@@ -104,7 +105,7 @@ class _Arrival:
 class _Seen:
     """What is known of a call so far: the envelope of its answer and its line in the access log."""
 
-    service: Service | None
+    service: Service | None = None
     operation: str | None = None
     caller: str | None = None
 
@@ -120,7 +121,7 @@ class _Door:
     def answer(self, arrival: _Arrival) -> Response:
         """The response to a request, whatever the request is. Writes the access log."""
         began = time.perf_counter()
-        seen = _Seen(self._addressed(arrival.http))
+        seen = _Seen()
         error: errors.ApiError | None = None
         content = b""
         try:
@@ -136,12 +137,18 @@ class _Door:
             content = serialize.write_error(seen.service, error, arrival.request_id)
         return _response(content, error, arrival)
 
-    def _addressed(self, request: HttpRequest) -> Service | None:
-        """The service that a request is for: the one it is signed for; unsigned, by its Version or its Action."""
+    def _claim(self, request: HttpRequest, seen: _Seen) -> Signature:
+        """What the request's signature claims; it says which service the request is for."""
         try:
-            return models.by_scope(self.services, signature.read(request).service)
+            claim = signature.read(request)
         except errors.ApiError:
-            pass
+            seen.service = self._unsigned(request)
+            raise
+        seen.service = models.by_scope(self.services, claim.service)
+        return claim
+
+    def _unsigned(self, request: HttpRequest) -> Service | None:
+        """The service that a request without a sound signature seems to be for, by its Version or its Action."""
         try:
             given = parse.fields(request.query, request.body)
         except errors.ApiError:
@@ -150,8 +157,10 @@ class _Door:
 
     def _perform(self, arrival: _Arrival, seen: _Seen) -> bytes:
         if arrival.oversized:
+            with contextlib.suppress(errors.ApiError):
+                self._claim(arrival.http, seen)
             raise errors.RequestEntityTooLarge(limit=MAX_BODY)
-        claim = signature.read(arrival.http)
+        claim = self._claim(arrival.http, seen)
         service = seen.service
         if service is None:
             raise errors.InvalidAction(f"Sidedoor does not have the service {refusals.shortened(claim.service)}.")

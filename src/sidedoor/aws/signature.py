@@ -1,6 +1,6 @@
 """Signature Version 4: what a request's signature claims, and whether the claim holds.
 
-Rule 1: what is compared is computed by botocore's own signer over what arrived, never over what a client says of it.
+Rule 1: what is compared is computed over what arrived, never over what a client says of it.
 Rule 2: the body is always signed: ``UNSIGNED-PAYLOAD`` is for S3 alone, and is refused.
 Rule 3: this file knows no account; whose a key is, is its caller's business.
 
@@ -16,12 +16,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from urllib.parse import parse_qsl, quote
 
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.compat import HTTPHeaders
-from botocore.credentials import ReadOnlyCredentials
 from botocore.utils import normalize_url_path
 
 from sidedoor import errors
@@ -32,7 +29,9 @@ MAX_SKEW = timedelta(minutes=5)
 MAX_PRESIGNED = timedelta(days=7)
 
 _COMPACT = "%Y%m%dT%H%M%SZ"
+_COMPACT_FORM = re.compile(r"[0-9]{8}T[0-9]{6}Z")
 _ACCESS_KEY_ID = re.compile(r"[\x21-\x7e]{1,128}")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,10 +80,11 @@ def verify(request: HttpRequest, signature: Signature, secret: str, now: datetim
     Raises ``SignatureDoesNotMatch``, ``IncompleteSignature``, ``RequestExpired``.
     """
     signed_at = _time(signature.timestamp)
-    if signed_at.strftime("%Y%m%d") != signature.date:
+    stamp = signed_at.strftime(_COMPACT)
+    if stamp[:8] != signature.date:
         raise errors.SignatureDoesNotMatch("Date in Credential scope does not match the date of the request.")
     _check_coverage(request, signature)
-    expected = _expected(request, signature, secret, signed_at)
+    expected = _expected(request, signature, secret, stamp)
     if not hmac.compare_digest(expected, signature.digest):
         raise errors.SignatureDoesNotMatch
     _check_age(signature, signed_at, now)
@@ -149,7 +149,7 @@ def _signature(
     scope = credential.rsplit("/", 4)
     if len(scope) != 5 or scope[4] != "aws4_request" or not all(scope) or not _ACCESS_KEY_ID.fullmatch(scope[0]):
         raise errors.IncompleteSignature(reason="Credential must be key-id/date/region/service/aws4_request.")
-    if not re.fullmatch(r"[0-9a-f]{64}", digest):
+    if not _DIGEST.fullmatch(digest):
         raise errors.IncompleteSignature(reason="Signature must have 64 hexadecimal digits.")
     return Signature(
         access_key_id=scope[0], date=scope[1], region=scope[2], service=scope[3],
@@ -163,10 +163,8 @@ def _time(timestamp: str | None) -> datetime:
     if timestamp is None:
         raise errors.IncompleteSignature(reason="it requires an X-Amz-Date or a Date header.")
     try:
-        return datetime.strptime(timestamp, _COMPACT).replace(tzinfo=UTC)
-    except ValueError:
-        pass
-    try:
+        if _COMPACT_FORM.fullmatch(timestamp):
+            return datetime.fromisoformat(timestamp)
         when = parsedate_to_datetime(timestamp)
         return when.astimezone(UTC) if when.tzinfo is not None else when.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
@@ -185,28 +183,45 @@ def _check_coverage(request: HttpRequest, signature: Signature) -> None:
         raise errors.SignatureDoesNotMatch("The header x-amz-content-sha256 does not match the body.")
 
 
-def _expected(request: HttpRequest, signature: Signature, secret: str, signed_at: datetime) -> str:
-    """The signature that botocore would give this request (task 1 to 3 of the specification)."""
-    signer = SigV4Auth(ReadOnlyCredentials(signature.access_key_id, secret, None), signature.service, signature.region)
-    unsigned = AWSRequest(
-        method=request.method, params=[pair for pair in _pairs(request.query) if pair[0] != "X-Amz-Signature"], url=""
-    )
-    unsigned.context["timestamp"] = signed_at.strftime(_COMPACT)
-    headers = HTTPHeaders()
+def _expected(request: HttpRequest, signature: Signature, secret: str, stamp: str) -> str:
+    """The signature that whoever has the secret gives this request (tasks 1 to 4 of the specification)."""
+    scope = f"{signature.date}/{signature.region}/{signature.service}/aws4_request"
+    to_sign = "\n".join((ALGORITHM, stamp, scope, _sha256(_canonical(request, signature).encode())))
+    return _hmac(_signing_key(secret, signature.date, signature.region, signature.service), to_sign).hex()
+
+
+def _canonical(request: HttpRequest, signature: Signature) -> str:
+    """The canonical request: what every signer of this request agrees on."""
+    signed: dict[str, list[str]] = {}
     for name, value in request.headers:
         if name in signature.signed_headers:
-            headers[name] = value
-    canonical = "\n".join(
-        (
-            request.method.upper(),
-            quote(normalize_url_path(request.path), safe="/~"),
-            signer.canonical_query_string(unsigned),
-            signer.canonical_headers(headers) + "\n",
-            signer.signed_headers(headers),
-            _sha256(request.body),
-        )
-    )
-    return str(signer.signature(signer.string_to_sign(unsigned, canonical), unsigned))
+            signed.setdefault(name, []).append(" ".join(value.split()))
+    names = sorted(signed)
+    path, query = "/", ""
+    if request.path != "/":
+        path = quote(normalize_url_path(request.path), safe="/~")
+    if request.query:
+        pairs = [pair for pair in _pairs(request.query) if pair[0] != "X-Amz-Signature"]
+        query = "&".join(f"{key}={value}" for key, value in sorted((_escaped(key), _escaped(value)) for key, value in pairs))
+    headers = [f"{name}:{','.join(signed[name])}" for name in names]
+    return "\n".join((request.method.upper(), path, query, *headers, "", ";".join(names), _sha256(request.body)))
+
+
+def _escaped(text: str) -> str:
+    return quote(text, safe="-_.~")
+
+
+@lru_cache(maxsize=1024)
+def _signing_key(secret: str, date: str, region: str, service: str) -> bytes:
+    """The key of a day, region and service (task 3), the same for all of a client's requests to a service on one day."""
+    key = f"AWS4{secret}".encode()
+    for part in (date, region, service, "aws4_request"):
+        key = _hmac(key, part)
+    return key
+
+
+def _hmac(key: bytes, text: str) -> bytes:
+    return hmac.digest(key, text.encode(), hashlib.sha256)
 
 
 def _check_age(signature: Signature, signed_at: datetime, now: datetime) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from sidedoor.dataplane.wanted import Wanted
 from sidedoor.endpoints.model import CARRIES_TRAFFIC, Endpoint, State
 from sidedoor.loadbalancers.model import ANY_ZONE, HealthCheck, HealthState, Listener, LoadBalancer, Node, TargetGroup
-from sidedoor.networks.model import Interface, InterfaceKind, gateway_address, resolver_address
+from sidedoor.networks.model import Interface, InterfaceKind, gateway_address, private_dns_name, resolver_address
 from sidedoor.networks.zones import zone_name
 
 # --- networks -----------------------------------------------------------------------------------------------------
@@ -63,8 +63,12 @@ def network(wanted: Wanted, vpc_id: str) -> Network | None:
 
 
 def _is_placed(wanted: Wanted, interface: Interface) -> bool:
-    """An interface stands as long as its record does: a deleted endpoint's goes when its flows have ended."""
-    return interface.subnet_id in wanted.subnets
+    """An interface stands as long as its record does: a deleted endpoint's goes when its flows have ended.
+
+    A stopped instance has its interface, which stands nowhere.
+    """
+    stopped = interface.attachment is not None and not interface.attachment.running
+    return interface.subnet_id in wanted.subnets and not stopped
 
 
 def _segment(wanted: Wanted, subnet_id: str, placed: Collection[Interface]) -> Segment:
@@ -150,7 +154,7 @@ def _candidates(wanted: Wanted, balancer: LoadBalancer, node: Node, group: Targe
         sorted(
             Host(target=one.id, address=one.address, port=one.port)
             for one in targets
-            if one.draining_since is None and (one.zone == ANY_ZONE or one.zone in enabled)
+            if one.running and one.draining_since is None and (one.zone == ANY_ZONE or one.zone in enabled)
         )
     )
 
@@ -234,9 +238,13 @@ def names(wanted: Wanted, vpc_id: str) -> dict[str, tuple[str, ...]]:
     """The names that a VPC's resolver answers, in lower case and without a final dot, with their addresses.
 
     An endpoint's names answer from its creation to its deletion; what is not ``available`` refuses the connection, which
-    tells a caller more than a missing name.
+    tells a caller more than a missing name. An instance's name answers as long as it has its interface.
     """
-    answers: dict[str, tuple[str, ...]] = {}
+    answers: dict[str, tuple[str, ...]] = {
+        private_dns_name(interface.region, interface.address): (interface.address,)
+        for interface in (wanted.interfaces[one] for one in wanted.interfaces_of_vpc[vpc_id])
+        if interface.attachment is not None
+    }
     for endpoint_id in wanted.endpoints_of_vpc[vpc_id]:
         endpoint = wanted.endpoints[endpoint_id]
         if endpoint.state in (State.DELETING, State.DELETED):

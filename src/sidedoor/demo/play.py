@@ -51,7 +51,7 @@ class Play:
 
     def run(self) -> None:
         """All five acts. Raises ``StepFailed``."""
-        self.publish()
+        self.prepare()
         self.offer()
         self.request()
         self.accept()
@@ -59,7 +59,7 @@ class Play:
 
     # --- 1 --------------------------------------------------------------------------------------------------------
 
-    def publish(self) -> None:
+    def prepare(self) -> None:
         self.screen.step(1, f"The provider (account {PROVIDER}) puts two servers behind a Network Load Balancer")
         self._network(self.provider)
         for zone, interface in self.provider.interfaces.items():

@@ -29,6 +29,7 @@ class User:
     path: str
     created: datetime
     policies: dict[str, str] = field(default_factory=dict)
+    attached_policies: tuple[str, ...] = ()
     tags: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -50,11 +51,61 @@ class Role:
     description: str | None = None
     max_session_seconds: int = 3600
     policies: dict[str, str] = field(default_factory=dict)
+    attached_policies: tuple[str, ...] = ()
     tags: dict[str, str] = field(default_factory=dict)
 
     @property
     def arn(self) -> str:
         return f"arn:aws:iam::{self.account}:role{self.path}{self.name}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InstanceProfile:
+    """``id`` is IAM's unique id (``AIPA...``); ``role_name`` the one role that instances with this profile have, if any."""
+
+    id: str
+    version: int = 0
+    account: str
+    name: str
+    path: str
+    created: datetime
+    role_name: str | None = None
+    tags: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def arn(self) -> str:
+        return f"arn:aws:iam::{self.account}:instance-profile{self.path}{self.name}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PolicyVersion:
+    """One text of a managed policy. ``id`` is ``v1``, ``v2`` and so on."""
+
+    id: str
+    document: str
+    created: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Policy:
+    """A managed policy. ``id`` is IAM's unique id (``ANPA...``); ``last_version`` counts the versions ever made."""
+
+    id: str
+    version: int = 0
+    account: str
+    name: str
+    path: str
+    created: datetime
+    updated: datetime
+    versions: tuple[PolicyVersion, ...]
+    default_version: str
+    last_version: int = 1
+    description: str | None = None
+    tags: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def arn(self) -> str:
+        return f"arn:aws:iam::{self.account}:policy{self.path}{self.name}"
 
 
 class CallerKind(StrEnum):

@@ -10,9 +10,9 @@ from sidedoor.call import Answer, Call, Request
 from sidedoor.identity import inline_policies
 from sidedoor.identity.constraints import check_name, check_path, check_range, tags_of
 from sidedoor.identity.model import Role
-from sidedoor.identity.pages import marked_page, nothing
+from sidedoor.identity.pages import marked_page
 from sidedoor.identity.trust import check_trust_policy
-from sidedoor.tagging import to_wire
+from sidedoor.tagging import to_wire as tags_to_wire
 
 SHORTEST_SESSION, LONGEST_SESSION = 3600, 43200
 
@@ -35,16 +35,16 @@ def create_role(call: Call, request: Request) -> Answer:
             tags=tags_of(request),
         )
     )  # fmt: skip
-    return {"Role": _to_wire(role) | _tags(role)}
+    return {"Role": to_wire(role) | _tags(role)}
 
 
 def get_role(call: Call, request: Request) -> Answer:
     """https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetRole.html"""
-    role = _named(call, request["RoleName"])
-    return {"Role": _to_wire(role) | _tags(role)}
+    role = named(call, request["RoleName"])
+    return {"Role": to_wire(role) | _tags(role)}
 
 
-def _named(call: Call, name: str) -> Role:
+def named(call: Call, name: str) -> Role:
     """The caller's account's role with this name. Raises ``NoSuchEntity``."""
     for role in call.tables.roles.where(account=call.account, name=name):
         return role
@@ -56,12 +56,16 @@ def list_roles(call: Call, request: Request) -> Answer:
     roles = call.tables.roles.where(account=call.account)
     below = [role for role in roles if role.path.startswith(request.get("PathPrefix", "/"))]
     shown, rest = marked_page(call, request, below, key=lambda role: role.name)
-    return {"Roles": [_to_wire(role) for role in shown], **rest}
+    return {"Roles": [to_wire(role) for role in shown], **rest}
 
 
 def delete_role(call: Call, request: Request) -> Answer:
     """https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeleteRole.html"""
-    role = _named(call, request["RoleName"])
+    role = named(call, request["RoleName"])
+    if call.tables.instance_profiles.where(account=call.account, role_name=role.name):
+        raise errors.DeleteConflict(remedy="remove roles from instance profile")
+    if role.attached_policies:
+        raise errors.DeleteConflict(remedy="detach all policies")
     if role.policies:
         raise errors.DeleteConflict(remedy="delete policies")
     call.tables.access_keys.remove_all(call.tables.access_keys.where(account=call.account, principal=role.arn))
@@ -71,49 +75,37 @@ def delete_role(call: Call, request: Request) -> Answer:
 
 def update_assume_role_policy(call: Call, request: Request) -> Answer:
     """https://docs.aws.amazon.com/IAM/latest/APIReference/API_UpdateAssumeRolePolicy.html"""
-    role = _named(call, request["RoleName"])
+    role = named(call, request["RoleName"])
     call.tables.roles.update(role, replace(role, trust_policy=check_trust_policy(request["PolicyDocument"])))
     return {}
 
 
 def put_role_policy(call: Call, request: Request) -> Answer:
     """https://docs.aws.amazon.com/IAM/latest/APIReference/API_PutRolePolicy.html"""
-    role = _named(call, request["RoleName"])
+    role = named(call, request["RoleName"])
     call.tables.roles.update(role, replace(role, policies=inline_policies.with_policy(role.policies, request)))
     return {}
 
 
 def get_role_policy(call: Call, request: Request) -> Answer:
     """https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetRolePolicy.html"""
-    role = _named(call, request["RoleName"])
+    role = named(call, request["RoleName"])
     return {"RoleName": role.name, **inline_policies.named_policy(role.policies, request)}
 
 
 def delete_role_policy(call: Call, request: Request) -> Answer:
     """https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeleteRolePolicy.html"""
-    role = _named(call, request["RoleName"])
+    role = named(call, request["RoleName"])
     call.tables.roles.update(role, replace(role, policies=inline_policies.without_policy(role.policies, request)))
     return {}
 
 
 def list_role_policies(call: Call, request: Request) -> Answer:
     """https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListRolePolicies.html"""
-    return inline_policies.policy_names(call, request, _named(call, request["RoleName"]).policies)
+    return inline_policies.policy_names(call, request, named(call, request["RoleName"]).policies)
 
 
-def list_attached_role_policies(call: Call, request: Request) -> Answer:
-    """https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListAttachedRolePolicies.html"""
-    _named(call, request["RoleName"])
-    return nothing(call, request, "AttachedPolicies")
-
-
-def list_instance_profiles_for_role(call: Call, request: Request) -> Answer:
-    """https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListInstanceProfilesForRole.html"""
-    _named(call, request["RoleName"])
-    return nothing(call, request, "InstanceProfiles")
-
-
-def _to_wire(role: Role) -> dict[str, Any]:
+def to_wire(role: Role) -> dict[str, Any]:
     description = {} if role.description is None else {"Description": role.description}
     return {
         "Path": role.path,
@@ -129,4 +121,4 @@ def _to_wire(role: Role) -> dict[str, Any]:
 
 def _tags(role: Role) -> dict[str, Any]:
     """Lists do not show tags (IAM API reference, ``ListRoles``)."""
-    return {"Tags": to_wire(role.tags)} if role.tags else {}
+    return {"Tags": tags_to_wire(role.tags)} if role.tags else {}

@@ -71,6 +71,8 @@ def delete_user(call: Call, request: Request) -> Answer:
     keys = call.tables.access_keys.where(account=call.account, user_name=user.name)
     if any(key.session_token is None for key in keys):
         raise errors.DeleteConflict(remedy="delete access keys")
+    if user.attached_policies:
+        raise errors.DeleteConflict(remedy="detach all policies")
     if user.policies:
         raise errors.DeleteConflict(remedy="delete policies")
     call.tables.access_keys.remove_all(keys)
@@ -101,12 +103,6 @@ def delete_user_policy(call: Call, request: Request) -> Answer:
 def list_user_policies(call: Call, request: Request) -> Answer:
     """https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListUserPolicies.html"""
     return inline_policies.policy_names(call, request, named(call, request["UserName"]).policies)
-
-
-def list_attached_user_policies(call: Call, request: Request) -> Answer:
-    """https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListAttachedUserPolicies.html"""
-    named(call, request["UserName"])
-    return nothing(call, request, "AttachedPolicies")
 
 
 def list_groups_for_user(call: Call, request: Request) -> Answer:

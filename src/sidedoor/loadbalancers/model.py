@@ -135,7 +135,10 @@ ANY_ZONE = "all"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Target:
-    """A registered target. ``id`` is made of the group, the target's own id and its port; ``zone`` is a zone id or ``all``."""
+    """A registered target. ``id`` is made of the group, the target's own id and its port; ``zone`` is a zone id or ``all``.
+
+    ``running``: False for an instance that was stopped or terminated; it gets no connection.
+    """
 
     id: str
     version: int = 0
@@ -148,6 +151,7 @@ class Target:
     zone: str
     registered: datetime
     draining_since: datetime | None = None
+    running: bool = True
 
 
 def target_key(target_group_id: str, target_id: str, port: int) -> str:
@@ -174,6 +178,7 @@ class HealthReason(StrEnum):
     DEREGISTRATION = "Target.DeregistrationInProgress"
     UNUSABLE = "Target.IpUnusable"
     DISABLED = "Target.HealthCheckDisabled"
+    INVALID_STATE = "Target.InvalidState"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

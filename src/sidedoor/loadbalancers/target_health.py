@@ -19,6 +19,7 @@ DESCRIPTIONS: Mapping[HealthReason, str] = {
     HealthReason.DEREGISTRATION: "Target deregistration is in progress",
     HealthReason.UNUSABLE: "The IP address cannot be used as a target, as it is in use by a load balancer",
     HealthReason.DISABLED: "Health checks are disabled",
+    HealthReason.INVALID_STATE: "Target is in the stopped or terminated state",
 }
 
 ZONE_NOT_ENABLED = "Target is in an Availability Zone that is not enabled for the load balancer"
@@ -29,6 +30,8 @@ def shown(target: Target, balancer: LoadBalancer | None, observed: TargetHealth 
 
     ``balancer``: the one that uses the target's group. ``is_node``: a load balancer's node has the target's address.
     """
+    if not target.running:
+        return _health(HealthState.UNUSED, HealthReason.INVALID_STATE)
     if is_node:
         return _health(HealthState.UNUSED, HealthReason.UNUSABLE)
     if balancer is None:

@@ -11,8 +11,9 @@ from dataclasses import replace
 from ipaddress import AddressValueError, IPv4Address, IPv4Network
 from typing import Any
 
-from sidedoor import errors
+from sidedoor import errors, ids
 from sidedoor.call import Answer, Call, Request
+from sidedoor.instances.lookup import interface_of, owned_instance
 from sidedoor.loadbalancers import health_checks, target_health
 from sidedoor.loadbalancers.lookup import owned_target_group, user_of_group
 from sidedoor.loadbalancers.model import ANY_ZONE, TARGETS_PER_GROUP, Target, TargetGroup, target_key
@@ -34,7 +35,7 @@ def register_targets(call: Call, request: Request) -> Answer:
         if existing is None:
             registered[wanted.id] = call.tables.targets.add(wanted)
         else:
-            again = replace(existing, zone=wanted.zone, draining_since=None)
+            again = replace(existing, zone=wanted.zone, draining_since=None, running=True)
             registered[wanted.id] = call.tables.targets.update(existing, again)
     if len(registered) > TARGETS_PER_GROUP:
         raise errors.TooManyTargets(limit=TARGETS_PER_GROUP)
@@ -43,18 +44,38 @@ def register_targets(call: Call, request: Request) -> Answer:
 
 def _wanted_target(call: Call, group: TargetGroup, subnets: Sequence[Subnet], description: Mapping[str, Any]) -> Target:
     target_id = str(description.get("Id") or "")
-    if group.target_type != "ip":
-        raise errors.InvalidTarget(
-            f"The instance '{target_id}' does not exist: Sidedoor has no instances; use a target group of the type ip"
-        )
     if description.get("QuicServerId"):
         raise errors.InvalidConfigurationRequest("QuicServerId cannot be used with target groups with the protocol TCP")
-    address, port = _address(target_id), _port(group, description)
+    if group.target_type == "instance":
+        address, zone = _instance_place(call, group, target_id, description)
+    else:
+        ip = _address(target_id)
+        address, zone = str(ip), _zone(call, subnets, ip, description.get("AvailabilityZone"))
+    port = _port(group, description)
     return Target(
         id=target_key(group.id, target_id, port), account=call.account, region=call.region, target_group_id=group.id,
-        target_id=target_id, address=str(address), port=port, registered=call.now,
-        zone=_zone(call, subnets, address, description.get("AvailabilityZone")),
+        target_id=target_id, address=address, port=port, registered=call.now, zone=zone,
     )  # fmt: skip
+
+
+def _instance_place(call: Call, group: TargetGroup, instance_id: str, description: Mapping[str, Any]) -> tuple[str, str]:
+    """The address and the zone of an instance that can be a target: it runs, in the group's VPC. Raises ``InvalidTarget``."""
+    if not ids.is_id("i", instance_id):
+        raise errors.ValidationError(f"Instance ID '{instance_id}' is not valid")
+    if description.get("AvailabilityZone"):
+        raise errors.ValidationError("An Availability Zone cannot be specified for targets of the type instance")
+    try:
+        instance = owned_instance(call, instance_id)
+    except errors.InstanceNotFound:
+        raise errors.InvalidTarget(f"The following instances do not exist: '{instance_id}'") from None
+    interface = interface_of(call, instance)
+    if interface is None or not instance.running:
+        raise errors.InvalidTarget(
+            f"The following targets are not in a running state and cannot be registered: '{instance_id}'"
+        )
+    if interface.vpc_id != group.vpc_id:
+        raise errors.InvalidTarget(f"The following targets are not in the target group VPC '{group.vpc_id}': '{instance_id}'")
+    return interface.address, interface.zone_id
 
 
 def _address(text: str) -> IPv4Address:
@@ -139,8 +160,9 @@ def describe_target_health(call: Call, request: Request) -> Answer:
 
 def _description(group: TargetGroup, target: Target, health: Mapping[str, str]) -> dict[str, Any]:
     zone = ANY_ZONE if target.zone == ANY_ZONE else zone_name(target.account, target.region, target.zone)
+    of_address = {"AvailabilityZone": zone} if group.target_type == "ip" else {}
     return {
-        "Target": {"Id": target.target_id, "Port": target.port, "AvailabilityZone": zone},
+        "Target": {"Id": target.target_id, "Port": target.port, **of_address},
         "HealthCheckPort": health_checks.port_of(group.health_check, target.port),
         "TargetHealth": dict(health),
     }

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sidedoor import errors
 from sidedoor.call import Call
-from sidedoor.networks.model import Interface, InterfaceKind, Subnet, free_address, is_usable, mac_address
+from sidedoor.networks.model import Attachment, Interface, InterfaceKind, Subnet, free_address, is_usable, mac_address
 
 
 def allocate_interface(
@@ -19,6 +19,7 @@ def allocate_interface(
     group_ids: Sequence[str] = (),
     holder: str | None = None,
     load_balancer_id: str | None = None,
+    attachment: Attachment | None = None,
     tags: dict[str, str] | None = None,
 ) -> Interface:
     """Makes an interface in a subnet, with a chosen address or the lowest free one.
@@ -42,6 +43,6 @@ def allocate_interface(
             id=interface_id, account=subnet.account, region=subnet.region, vpc_id=subnet.vpc_id, subnet_id=subnet.id,
             zone_id=subnet.zone_id, address=address, mac=mac_address(interface_id), kind=kind, created=call.now,
             description=description, group_ids=tuple(group_ids), holder=holder, load_balancer_id=load_balancer_id,
-            tags=tags or {},
+            attachment=attachment, tags=tags or {},
         )
     )  # fmt: skip

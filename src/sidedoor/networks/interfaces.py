@@ -14,7 +14,7 @@ from sidedoor.aws.listing import Field, filtered, truth
 from sidedoor.call import Answer, Call, Request
 from sidedoor.networks import cidrs, lookup
 from sidedoor.networks.allocation import allocate_interface
-from sidedoor.networks.model import Interface, InterfaceKind
+from sidedoor.networks.model import Attachment, Interface, InterfaceKind, private_dns_name
 from sidedoor.networks.refusals import refuse
 from sidedoor.networks.zones import zone_name
 from sidedoor.paging import page
@@ -24,7 +24,7 @@ _REFUSED_AT_CREATION = (
     "EnablePrimaryIpv6", "SecondaryPrivateIpAddressCount", "InterfaceType", "ConnectionTrackingSpecification", "Operator",
 )  # fmt: skip
 _REFUSED_LATER = (
-    "Attachment", "EnaSrdSpecification", "EnablePrimaryIpv6", "ConnectionTrackingSpecification", "AssociatePublicIpAddress",
+    "EnaSrdSpecification", "EnablePrimaryIpv6", "ConnectionTrackingSpecification", "AssociatePublicIpAddress",
     "AssociatedSubnetIds",
 )  # fmt: skip
 
@@ -84,6 +84,8 @@ def describe_network_interfaces(call: Call, request: Request) -> Answer:
 def delete_network_interface(call: Call, request: Request) -> Answer:
     """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteNetworkInterface.html"""
     interface = _changeable(call, request["NetworkInterfaceId"])
+    if interface.attachment is not None:
+        raise errors.InterfaceInUse(id=interface.id)
     call.tables.interfaces.remove(interface)
     return {}
 
@@ -99,8 +101,38 @@ def modify_network_interface_attribute(call: Call, request: Request) -> Answer:
         changes["description"] = request["Description"].get("Value", "")
     if request.get("Groups"):
         changes["group_ids"] = lookup.groups_of_vpc(call, interface.vpc_id, request["Groups"])
+    if request.get("Attachment"):
+        changes["attachment"] = _changed_attachment(interface, request["Attachment"])
     call.tables.interfaces.update(interface, replace(interface, **changes))
     return {}
+
+
+def describe_network_interface_attribute(call: Call, request: Request) -> Answer:
+    """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeNetworkInterfaceAttribute.html"""
+    interface = lookup.owned_interface(call, request["NetworkInterfaceId"])
+    wire = _to_wire(call, interface, _group_names(call, [interface]))
+    values: Mapping[str, dict[str, Any]] = {
+        "associatePublicIpAddress": {"AssociatePublicIpAddress": False},
+        "attachment": {"Attachment": wire["Attachment"]} if "Attachment" in wire else {},
+        "description": {"Description": {"Value": wire["Description"]}},
+        "groupSet": {"Groups": wire["Groups"]},
+        "sourceDestCheck": {"SourceDestCheck": {"Value": wire["SourceDestCheck"]}},
+    }
+    name = request.get("Attribute")
+    if not name:
+        raise errors.MissingParameter(name="attribute")
+    if name not in values:
+        raise errors.InvalidParameterValue(value=name, name="attribute", reason=f"Expecting one of {', '.join(values)}.")
+    return {"NetworkInterfaceId": interface.id, **values[name]}
+
+
+def _changed_attachment(interface: Interface, asked: Mapping[str, Any]) -> Attachment:
+    """The interface's attachment as the request wants it. Raises ``InvalidAttachmentID.NotFound``."""
+    attachment = interface.attachment
+    if attachment is None or attachment.id != asked.get("AttachmentId"):
+        raise errors.AttachmentNotFound(id=asked.get("AttachmentId"))
+    delete = asked.get("DeleteOnTermination", attachment.delete_on_termination)
+    return replace(attachment, delete_on_termination=delete)
 
 
 def _changeable(call: Call, interface_id: str) -> Interface:
@@ -118,13 +150,52 @@ def _group_names(call: Call, interfaces: Sequence[Interface]) -> dict[str, str]:
     return {group.id: group.name for group in call.tables.security_groups.where(id=group_ids)}
 
 
-def _attachment_id(interface: Interface) -> str | None:
-    return f"ela-attach-{interface.id.removeprefix('eni-')}" if interface.requester_managed else None
+def _attachment(interface: Interface) -> dict[str, Any]:
+    """``Attachment`` of what an instance, an endpoint or a load balancer has; empty for any other interface."""
+    if interface.requester_managed:
+        return {
+            "AttachmentId": f"ela-attach-{interface.id.removeprefix('eni-')}",
+            "DeleteOnTermination": False,
+            "DeviceIndex": 1,
+            "InstanceOwnerId": "amazon-aws",
+            "Status": "attached",
+        }
+    if interface.attachment is None:
+        return {}
+    return {
+        "AttachmentId": interface.attachment.id,
+        "AttachTime": interface.attachment.attached,
+        "DeleteOnTermination": interface.attachment.delete_on_termination,
+        "DeviceIndex": 0,
+        "NetworkCardIndex": 0,
+        "InstanceId": interface.attachment.instance_id,
+        "InstanceOwnerId": interface.account,
+        "Status": "attached",
+    }
+
+
+def _attached(member: str) -> Field[Interface]:
+    """A filter on a member of ``Attachment``."""
+
+    def look(interface: Interface) -> str | None:
+        value = _attachment(interface).get(member)
+        return None if value is None else truth(value) if isinstance(value, bool) else str(value)
+
+    return look
+
+
+def _attach_time(interface: Interface) -> str | None:
+    attachment = interface.attachment
+    return None if attachment is None else attachment.attached.strftime("%Y-%m-%dT%H:%M:%S.000Z")
+
+
+def _private_dns_name(interface: Interface) -> str | None:
+    """The name that an instance's interface has; the VPC's resolver knows it."""
+    return None if interface.attachment is None else private_dns_name(interface.region, interface.address)
 
 
 def _status(interface: Interface) -> str:
-    """A workload's interface is never attached: Sidedoor has no instances."""
-    return "in-use" if interface.requester_managed else "available"
+    return "in-use" if _attachment(interface) else "available"
 
 
 def _to_wire(call: Call, interface: Interface, group_names: Mapping[str, str]) -> dict[str, Any]:
@@ -149,29 +220,24 @@ def _to_wire(call: Call, interface: Interface, group_names: Mapping[str, str]) -
     }
     if interface.requester_managed:
         wire["RequesterId"] = _REQUESTERS[interface.kind]
-        wire["Attachment"] = {
-            "AttachmentId": _attachment_id(interface),
-            "DeleteOnTermination": False,
-            "DeviceIndex": 1,
-            "InstanceOwnerId": "amazon-aws",
-            "Status": "attached",
-        }
+    attachment, name = _attachment(interface), _private_dns_name(interface)
+    if attachment:
+        wire["Attachment"] = attachment
+    if name is not None:
+        wire["PrivateDnsName"] = wire["PrivateIpAddresses"][0]["PrivateDnsName"] = name
     return wire
-
-
-def _managed(value: str) -> Field[Interface]:
-    """A filter's field that only a managed interface has."""
-    return lambda interface: value if interface.requester_managed else None
 
 
 _FILTERS: Mapping[str, Field[Interface]] = {
     "addresses.primary": lambda interface: "true",
     "addresses.private-ip-address": lambda interface: interface.address,
-    "attachment.attachment-id": _attachment_id,
-    "attachment.delete-on-termination": _managed("false"),
-    "attachment.device-index": _managed("1"),
-    "attachment.instance-owner-id": _managed("amazon-aws"),
-    "attachment.status": _managed("attached"),
+    "attachment.attach-time": _attach_time,
+    "attachment.attachment-id": _attached("AttachmentId"),
+    "attachment.delete-on-termination": _attached("DeleteOnTermination"),
+    "attachment.device-index": _attached("DeviceIndex"),
+    "attachment.instance-id": _attached("InstanceId"),
+    "attachment.instance-owner-id": _attached("InstanceOwnerId"),
+    "attachment.status": _attached("Status"),
     "availability-zone-id": lambda interface: interface.zone_id,
     "description": lambda interface: interface.description,
     "group-id": lambda interface: interface.group_ids,
@@ -180,6 +246,7 @@ _FILTERS: Mapping[str, Field[Interface]] = {
     "network-interface-id": lambda interface: interface.id,
     "operator.managed": lambda interface: "false",
     "owner-id": lambda interface: interface.account,
+    "private-dns-name": _private_dns_name,
     "private-ip-address": lambda interface: interface.address,
     "requester-id": lambda interface: _REQUESTERS.get(interface.kind),
     "requester-managed": lambda interface: truth(interface.requester_managed),
@@ -192,8 +259,7 @@ _FILTERS: Mapping[str, Field[Interface]] = {
 _NEVER: Sequence[str] = (
     "addresses.association.owner-id", "addresses.association.public-ip", "association.allocation-id",
     "association.association-id", "association.ip-owner-id", "association.public-dns-name", "association.public-ip",
-    "attachment.attach-time", "attachment.instance-id", "ipv6-addresses.ipv6-address", "operator.principal",
-    "private-dns-name",
+    "ipv6-addresses.ipv6-address", "operator.principal",
 )  # fmt: skip
 """Filters of AWS on what no interface here has."""
 

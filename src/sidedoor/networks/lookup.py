@@ -10,7 +10,17 @@ from typing import Protocol, TypeVar
 
 from sidedoor import errors
 from sidedoor.call import Call
-from sidedoor.networks.model import Interface, SecurityGroup, SecurityGroupRule, Subnet, Vpc
+from sidedoor.networks.model import (
+    Interface,
+    InternetGateway,
+    NetworkAcl,
+    RouteTable,
+    RouteTableAssociation,
+    SecurityGroup,
+    SecurityGroupRule,
+    Subnet,
+    Vpc,
+)
 from sidedoor.paging import record_key
 from sidedoor.store.tables import Records
 
@@ -48,6 +58,31 @@ def owned_rule(call: Call, rule_id: str) -> SecurityGroupRule:
 
 def owned_interface(call: Call, interface_id: str) -> Interface:
     return owned(call, call.tables.interfaces, interface_id, "eni", errors.InterfaceNotFound, errors.InterfaceIdMalformed)
+
+
+def owned_route_table(call: Call, table_id: str) -> RouteTable:
+    return owned(call, call.tables.route_tables, table_id, "rtb", errors.RouteTableNotFound, errors.RouteTableIdMalformed)
+
+
+def owned_acl(call: Call, acl_id: str) -> NetworkAcl:
+    return owned(call, call.tables.network_acls, acl_id, "acl", errors.NetworkAclNotFound, errors.NetworkAclIdMalformed)
+
+
+def owned_gateway(call: Call, gateway_id: str) -> InternetGateway:
+    not_found, malformed = errors.InternetGatewayNotFound, errors.InternetGatewayIdMalformed
+    return owned(call, call.tables.internet_gateways, gateway_id, "igw", not_found, malformed)
+
+
+def main_association(call: Call, vpc_id: str) -> RouteTableAssociation:
+    """What makes one of the VPC's route tables its main one."""
+    (association,) = call.tables.route_table_associations.where(vpc_id=vpc_id, subnet_id=None, gateway_id=None)
+    return association
+
+
+def default_acl(call: Call, vpc_id: str) -> NetworkAcl:
+    """The network ACL that came with the VPC and that stays as long as the VPC."""
+    (acl,) = call.tables.network_acls.where(vpc_id=vpc_id, is_default=True)
+    return acl
 
 
 def groups_of_vpc(call: Call, vpc_id: str, group_ids: Sequence[str]) -> tuple[str, ...]:

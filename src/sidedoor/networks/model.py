@@ -87,8 +87,20 @@ class InterfaceKind(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Attachment:
+    """How an interface belongs to an instance. ``running``: the instance runs, so that its interface stands in the network."""
+
+    id: str
+    instance_id: str
+    attached: datetime
+    delete_on_termination: bool = True
+    running: bool = True
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Interface:
-    """A network interface. ``holder`` is the endpoint's id or the load balancer's ARN that it belongs to, if any.
+    """A network interface. ``holder`` is the endpoint's id or the load balancer's ARN that it belongs to, if any;
+    ``attachment`` says which instance it is.
 
     ``load_balancer_id``: for an endpoint's interface, which of its service's load balancers serves it. Chosen once ("each
     endpoint network interface is associated with one load balancer", PrivateLink guide), so that it stays over restarts.
@@ -109,11 +121,119 @@ class Interface:
     group_ids: tuple[str, ...] = ()
     holder: str | None = None
     load_balancer_id: str | None = None
+    attachment: Attachment | None = None
     tags: dict[str, str] = field(default_factory=dict)
 
     @property
     def requester_managed(self) -> bool:
         return self.kind is not InterfaceKind.WORKLOAD
+
+
+class RouteOrigin(StrEnum):
+    """Who made a route: the route table itself, or a user."""
+
+    TABLE = "CreateRouteTable"
+    USER = "CreateRoute"
+
+
+LOCAL = "local"
+"""The target of the route that every table has: the VPC itself."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Route:
+    """Where packets for a destination should go. ``target``: ``local``, or a gateway's or an interface's id."""
+
+    destination: str
+    target: str
+    origin: RouteOrigin = RouteOrigin.USER
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RouteTable:
+    id: str
+    version: int = 0
+    account: str
+    region: str
+    vpc_id: str
+    created: datetime
+    routes: tuple[Route, ...] = ()
+    tags: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RouteTableAssociation:
+    """What a route table is for: a subnet, a gateway, or all subnets of its VPC that have no table of their own."""
+
+    id: str
+    version: int = 0
+    account: str
+    region: str
+    vpc_id: str
+    table_id: str
+    created: datetime
+    subnet_id: str | None = None
+    gateway_id: str | None = None
+
+    @property
+    def main(self) -> bool:
+        return self.subnet_id is None and self.gateway_id is None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AclEntry:
+    """A numbered rule of a network ACL. ``protocol`` is a number, -1 for all; exactly one of the two blocks is set."""
+
+    number: int
+    egress: bool
+    protocol: str
+    action: str
+    cidr: str | None = None
+    cidr6: str | None = None
+    from_port: int | None = None
+    to_port: int | None = None
+    icmp_type: int | None = None
+    icmp_code: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NetworkAcl:
+    id: str
+    version: int = 0
+    account: str
+    region: str
+    vpc_id: str
+    created: datetime
+    is_default: bool = False
+    entries: tuple[AclEntry, ...] = ()
+    tags: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NetworkAclAssociation:
+    """Which network ACL a subnet has: each has one at all times."""
+
+    id: str
+    version: int = 0
+    account: str
+    region: str
+    vpc_id: str
+    acl_id: str
+    subnet_id: str
+    created: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InternetGateway:
+    """``vpc_id``: the VPC that it is attached to, if any."""
+
+    id: str
+    version: int = 0
+    account: str
+    region: str
+    created: datetime
+    vpc_id: str | None = None
+    tags: dict[str, str] = field(default_factory=dict)
 
 
 RESERVED_ADDRESSES = 5
@@ -155,3 +275,9 @@ def mac_address(interface_id: str) -> str:
     """A locally administered MAC address, the same for the same interface on every host."""
     digits = interface_id.removeprefix("eni-").rjust(10, "0")[-10:]
     return "0a:" + ":".join(digits[index : index + 2] for index in range(0, 10, 2))
+
+
+def private_dns_name(region: str, address: str) -> str:
+    """The name that an instance has inside its VPC (VPC user guide, "DNS hostnames")."""
+    domain = "ec2.internal" if region == "us-east-1" else f"{region}.compute.internal"
+    return f"ip-{address.replace('.', '-')}.{domain}"

@@ -11,7 +11,7 @@ from typing import Any
 from sidedoor import errors, tagging
 from sidedoor.aws.listing import Field, filtered, truth
 from sidedoor.call import Answer, Call, Request
-from sidedoor.networks import cidrs, lookup
+from sidedoor.networks import cidrs, defaults, founding, lookup
 from sidedoor.networks.model import Subnet, Vpc, usable_addresses
 from sidedoor.networks.refusals import refuse
 from sidedoor.networks.zones import zone_name, zones
@@ -28,12 +28,17 @@ def create_subnet(call: Call, request: Request) -> Answer:
     vpc = lookup.owned_vpc(call, request["VpcId"])
     zone_id = _zone_id(call, request)
     network = _free_block(call, vpc, request)
-    subnet = call.tables.subnets.add(
-        Subnet(
-            id=call.new_id("subnet"), account=call.account, region=call.region, vpc_id=vpc.id, cidr=str(network),
-            zone_id=zone_id, created=call.now, tags=tagging.from_specifications(request, "subnet"),
-        )
-    )  # fmt: skip
+    tags = tagging.from_specifications(request, "subnet")
+    subnet = founding.add_subnet(call, vpc, str(network), zone_id, tags=tags)
+    return {"Subnet": _to_wire(call, subnet, usable_addresses(subnet.cidr))}
+
+
+def create_default_subnet(call: Call, request: Request) -> Answer:
+    """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateDefaultSubnet.html"""
+    refuse(request, ("Ipv6Native",), "a subnet has an IPv4 block.")
+    if not request.get("AvailabilityZone") and not request.get("AvailabilityZoneId"):
+        raise errors.MissingParameter(name="AvailabilityZone")
+    subnet = defaults.add_default_subnet(call, _zone_id(call, request))
     return {"Subnet": _to_wire(call, subnet, usable_addresses(subnet.cidr))}
 
 
@@ -84,7 +89,7 @@ def delete_subnet(call: Call, request: Request) -> Answer:
     subnet = lookup.owned_subnet(call, request["SubnetId"])
     for interface in call.tables.interfaces.where(subnet_id=subnet.id):
         raise errors.DependencyViolation(resource=subnet.id, dependent=interface.id)
-    call.tables.subnets.remove(subnet)
+    founding.remove_subnet(call, subnet)
     return {}
 
 

@@ -1,7 +1,6 @@
 """Virtual private clouds: each is a network of its own, whose CIDR block may overlap with any other's.
 
-Rule 1: a VPC is born with its default security group and takes it along when it goes.
-Rule 2: a VPC goes last: subnets, interfaces, other groups and endpoints hold it.
+A VPC goes last: what stands in it holds it. What it is born with goes with it: ``founding``.
 """
 
 from __future__ import annotations
@@ -13,9 +12,8 @@ from typing import Any
 from sidedoor import errors, tagging
 from sidedoor.aws.listing import Field, filtered, truth
 from sidedoor.call import Answer, Call, Request
-from sidedoor.endpoints.model import State
-from sidedoor.networks import cidrs, lookup
-from sidedoor.networks.model import SecurityGroup, SecurityGroupRule, Vpc
+from sidedoor.networks import cidrs, defaults, dhcp_options, founding, lookup
+from sidedoor.networks.model import Vpc
 from sidedoor.networks.refusals import refuse
 from sidedoor.paging import page
 
@@ -37,32 +35,15 @@ def create_vpc(call: Call, request: Request) -> Answer:
     if tenancy not in ("default", "dedicated"):
         reason = "Expecting default or dedicated."
         raise errors.InvalidParameterValue(value=tenancy, name="InstanceTenancy", reason=reason)
-    vpc = call.tables.vpcs.add(
-        Vpc(
-            id=call.new_id("vpc"), account=call.account, region=call.region, cidr=str(network), created=call.now,
-            tenancy=tenancy, tags=tagging.from_specifications(request, "vpc"),
-        )
-    )  # fmt: skip
-    _add_default_group(call, vpc)
+    vpc = founding.add_vpc(call, str(network), tenancy=tenancy, tags=tagging.from_specifications(request, "vpc"))
     return {"Vpc": _to_wire(vpc)}
 
 
-def _add_default_group(call: Call, vpc: Vpc) -> None:
-    """The group whose members may talk to each other and to everybody (VPC user guide, "Default security groups")."""
-    group = call.tables.security_groups.add(
-        SecurityGroup(
-            id=call.new_id("sg"), account=vpc.account, region=vpc.region, vpc_id=vpc.id, name="default",
-            description="default VPC security group", created=call.now,
-        )
-    )  # fmt: skip
-    for egress in (False, True):
-        call.tables.security_group_rules.add(
-            SecurityGroupRule(
-                id=call.new_id("sgr"), account=vpc.account, region=vpc.region, group_id=group.id, egress=egress,
-                protocol="-1", from_port=-1, to_port=-1, cidr="0.0.0.0/0" if egress else None,
-                referenced_group_id=None if egress else group.id,
-            )
-        )  # fmt: skip
+def create_default_vpc(call: Call, request: Request) -> Answer:
+    """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateDefaultVpc.html"""
+    if lookup.default_vpc(call) is not None:
+        raise errors.DefaultVpcAlreadyExists
+    return {"Vpc": _to_wire(defaults.add_default_vpc(call))}
 
 
 def describe_vpcs(call: Call, request: Request) -> Answer:
@@ -76,26 +57,11 @@ def describe_vpcs(call: Call, request: Request) -> Answer:
 def delete_vpc(call: Call, request: Request) -> Answer:
     """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteVpc.html"""
     vpc = lookup.owned_vpc(call, request["VpcId"])
-    group = lookup.default_group(call, vpc.id)
-    dependent = _dependent(call, vpc, group)
+    dependent = founding.dependent_of_vpc(call, vpc)
     if dependent is not None:
         raise errors.DependencyViolation(resource=vpc.id, dependent=dependent)
-    call.tables.security_group_rules.remove_all(call.tables.security_group_rules.where(group_id=group.id))
-    call.tables.security_groups.remove(group)
-    call.tables.vpcs.remove(vpc)
+    founding.remove_vpc(call, vpc)
     return {}
-
-
-def _dependent(call: Call, vpc: Vpc, default_group: SecurityGroup) -> str | None:
-    """The id of something that keeps the VPC from going, or None."""
-    tables = call.tables
-    holders = [
-        *(subnet.id for subnet in tables.subnets.where(vpc_id=vpc.id)),
-        *(interface.id for interface in tables.interfaces.where(vpc_id=vpc.id)),
-        *(group.id for group in tables.security_groups.where(vpc_id=vpc.id) if group.id != default_group.id),
-        *(endpoint.id for endpoint in tables.endpoints.where(vpc_id=vpc.id) if endpoint.state is not State.DELETED),
-    ]
-    return next(iter(holders), None)
 
 
 _ATTRIBUTES: Mapping[str, tuple[str, str]] = {
@@ -148,7 +114,7 @@ def _to_wire(vpc: Vpc) -> dict[str, Any]:
         "CidrBlock": vpc.cidr,
         "CidrBlockAssociationSet": [association],
         "Ipv6CidrBlockAssociationSet": [],
-        "DhcpOptionsId": "default",
+        "DhcpOptionsId": dhcp_options.default_options_id(vpc.account, vpc.region),
         "InstanceTenancy": vpc.tenancy,
         "IsDefault": vpc.is_default,
         "Tags": tagging.to_wire(vpc.tags),
@@ -160,7 +126,7 @@ _FILTERS: Mapping[str, Field[Vpc]] = {
     "cidr-block-association.cidr-block": lambda vpc: vpc.cidr,
     "cidr-block-association.association-id": _association_id,
     "cidr-block-association.state": lambda vpc: "associated",
-    "dhcp-options-id": lambda vpc: "default",
+    "dhcp-options-id": lambda vpc: dhcp_options.default_options_id(vpc.account, vpc.region),
     "ipv6-cidr-block-association.ipv6-cidr-block": lambda vpc: None,
     "ipv6-cidr-block-association.ipv6-pool": lambda vpc: None,
     "ipv6-cidr-block-association.association-id": lambda vpc: None,

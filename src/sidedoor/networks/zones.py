@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 REGIONS: Mapping[str, tuple[str, int]] = {
     "af-south-1": ("afs1", 3),
@@ -47,6 +48,7 @@ class Zone:
     region: str
 
 
+@lru_cache(maxsize=1024)
 def zones(account: str, region: str) -> tuple[Zone, ...]:
     """The zones of a region in the order of this account's names. Unknown regions have none."""
     if region not in REGIONS:

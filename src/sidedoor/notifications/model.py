@@ -1,10 +1,12 @@
-"""Connection notifications: which events of a service's or an endpoint's connections go to which topic. Pure."""
+"""Connection notifications: which events of a service's or an endpoint's connections go to which topic. Topics, who
+subscribes to them and what was published. Pure.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -45,3 +47,73 @@ def in_order(events: Collection[str]) -> tuple[str, ...]:
 def is_topic(arn: str) -> bool:
     """Whether this can be the ARN of an SNS topic; whether there is such a topic shows when something is published."""
     return re.fullmatch(r"arn:aws:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,256}", arn) is not None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Topic:
+    """``id`` is the topic's ARN; ``attributes`` those that were set, by AWS's names, ``Policy`` aside."""
+
+    id: str
+    version: int = 0
+    account: str
+    region: str
+    name: str
+    policy: str
+    created: datetime
+    attributes: dict[str, str] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
+    subscriptions_deleted: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Subscription:
+    """``id`` is the subscription's ARN, ``account`` the subscriber's, ``principal`` the IAM ARN of who subscribed.
+
+    Until it is ``confirmed`` nothing may be delivered but the ``token`` that confirms it. ``authenticated``: only its owner
+    and the topic's may end it.
+    """
+
+    id: str
+    version: int = 0
+    account: str
+    region: str
+    topic_arn: str
+    protocol: str
+    endpoint: str
+    principal: str
+    confirmed: bool
+    authenticated: bool
+    token: str
+    token_issued: datetime
+    created: datetime
+    attributes: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MessageAttribute:
+    """``value`` is base64 where ``data_type`` is ``Binary``."""
+
+    name: str
+    data_type: str
+    value: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Message:
+    """What was published to a topic, waiting for its delivery: a kind of outbox.
+
+    ``recipients``: the ARNs of the subscriptions that were confirmed at that moment; only they are to get it.
+    """
+
+    id: str
+    version: int = 0
+    account: str
+    region: str
+    topic_arn: str
+    body: str
+    recipients: tuple[str, ...]
+    created: datetime
+    subject: str | None = None
+    structure: str | None = None
+    group_id: str | None = None
+    attributes: tuple[MessageAttribute, ...] = ()

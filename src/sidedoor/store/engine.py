@@ -8,11 +8,12 @@ seen everything before it.
 from __future__ import annotations
 
 import fcntl
+import json
 import logging
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
-from sidedoor.store.schema import REVISION
+from sidedoor.store.statements import Connection, Statements
 from sidedoor.store.tables import Tables
 
 log = logging.getLogger(__name__)
@@ -32,6 +33,13 @@ _BUSY_SECONDS = 30
 
 _MIGRATION_LOCK = 4680
 """PostgreSQL's advisory lock that keeps two processes from migrating at once."""
+
+
+_SQLITE_READ = ("PRAGMA query_only=ON", "BEGIN")
+_SQLITE_WRITE = ("PRAGMA query_only=OFF", "BEGIN IMMEDIATE")
+_POSTGRESQL_READ = ("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",)
+_POSTGRESQL_WRITE = ("BEGIN ISOLATION LEVEL READ COMMITTED", "SELECT value FROM revision FOR UPDATE")
+"""READ COMMITTED: a writer that waited for the revision's row then sees what the one before it committed."""
 
 
 class DatabaseUnusable(Exception):
@@ -49,6 +57,7 @@ class Store:
         self._url = _parsed(url)
         self._sqlite = self._url.get_backend_name() == "sqlite"
         self.engine = _sqlite_engine(self._url) if self._sqlite else _postgresql_engine(self._url)
+        self._statements = Statements(self.engine.dialect)
         self._writer = threading.Lock()
         self._watchers: list[Callable[[int], None]] = []
 
@@ -65,7 +74,8 @@ class Store:
 
         config = Config()
         config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-        with self.engine.connect().execution_options(write=True) as connection, connection.begin():
+        options = {"write": True} if self._sqlite else {"isolation_level": "READ COMMITTED"}
+        with self.engine.connect().execution_options(**options) as connection, connection.begin():
             if not self._sqlite:
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
             config.attributes["connection"] = connection
@@ -85,22 +95,32 @@ class Store:
     @contextmanager
     def read(self) -> Iterator[Tables]:
         """A snapshot: everything read in it is of one moment, and nothing can be written."""
-        options = {} if self._sqlite else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-        with self.engine.connect().execution_options(**options) as connection, connection.begin():
+        with self._transaction(_SQLITE_READ if self._sqlite else _POSTGRESQL_READ) as connection:
             yield Tables(connection)
 
     @contextmanager
     def write(self) -> Iterator[Tables]:
         """The only writer until it ends: commits at the end of the block, rolls back when it raises."""
-        with self._writer, self.engine.connect().execution_options(write=True) as connection, connection.begin():
-            if not self._sqlite:
-                connection.execute(sa.select(REVISION.c.value).with_for_update())
+        with self._writer, self._transaction(_SQLITE_WRITE if self._sqlite else _POSTGRESQL_WRITE) as connection:
             tables = Tables(connection)
             yield tables
             revision = tables.journal.write(connection)
         if revision is not None:
             for watcher in tuple(self._watchers):
                 watcher(revision)
+
+    @contextmanager
+    def _transaction(self, opening: Sequence[str]) -> Iterator[Connection]:
+        """A transaction that these statements begin."""
+        driver = self.engine.raw_connection()
+        try:
+            cursor = driver.cursor()
+            for statement in opening:
+                cursor.execute(statement)
+            yield Connection(driver, self._statements)
+            cursor.execute("COMMIT")
+        finally:
+            driver.close()  # back to the pool, which rolls back what was not committed
 
     def watch(self, watcher: Callable[[int], None]) -> Callable[[], None]:
         """Calls ``watcher`` with the revision after each commit of this process. Returns the function that ends it."""
@@ -131,20 +151,30 @@ def _sqlite_engine(url: sa.URL) -> sa.Engine:
         _use_wal(Path(url.database))
     except (OSError, sqlite3.DatabaseError) as error:
         raise DatabaseUnusable(f"The database {url.database} cannot be used: {error}") from error
-    engine = sa.create_engine(url, pool_size=8, max_overflow=24, connect_args={"timeout": _BUSY_SECONDS})
+    engine = sa.create_engine(
+        url, pool_size=8, max_overflow=24, paramstyle="named", json_deserializer=_read_json,
+        connect_args={"timeout": _BUSY_SECONDS},
+    )  # fmt: skip
     sa.event.listen(engine, "connect", _prepare_sqlite)
     sa.event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
+def _read_json(text: str) -> Any:
+    """``json.loads`` without its preparations, for what ``json.dumps`` wrote."""
+    return _JSON.raw_decode(text)[0]
+
+
+_JSON = json.JSONDecoder()
+
+
 def _postgresql_engine(url: sa.URL) -> sa.Engine:
     """Connections are tried before use, so that a restart of the database fails no call.
 
-    READ COMMITTED whatever the database's default: a writer that waited for the revision's row then sees what the one
-    before it committed.
+    AUTOCOMMIT: the driver begins no transaction of its own accord; ours begin with statements of ours.
     """
     try:
-        return sa.create_engine(url, pool_size=8, max_overflow=24, pool_pre_ping=True, isolation_level="READ COMMITTED")
+        return sa.create_engine(url, pool_size=8, max_overflow=24, pool_pre_ping=True, isolation_level="AUTOCOMMIT")
     except ModuleNotFoundError as error:
         raise DatabaseUnusable("PostgreSQL needs its driver: pip install 'sidedoor[postgres]'.") from error
 

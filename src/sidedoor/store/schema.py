@@ -17,10 +17,22 @@ from typing import Any, Generic, TypeVar
 import sqlalchemy as sa
 
 from sidedoor.endpoints.model import Endpoint
-from sidedoor.identity.model import AccessKey, Account, Role, User
+from sidedoor.identity.model import AccessKey, Account, InstanceProfile, Policy, Role, User
+from sidedoor.instances.model import Instance
 from sidedoor.loadbalancers.model import Listener, LoadBalancer, Target, TargetGroup, TargetHealth
-from sidedoor.networks.model import Interface, SecurityGroup, SecurityGroupRule, Subnet, Vpc
-from sidedoor.notifications.model import ConnectionNotification
+from sidedoor.networks.model import (
+    Interface,
+    InternetGateway,
+    NetworkAcl,
+    NetworkAclAssociation,
+    RouteTable,
+    RouteTableAssociation,
+    SecurityGroup,
+    SecurityGroupRule,
+    Subnet,
+    Vpc,
+)
+from sidedoor.notifications.model import ConnectionNotification, Message, Subscription, Topic
 from sidedoor.services.model import Permission, Service
 
 metadata = sa.MetaData(
@@ -168,6 +180,8 @@ _OWNED = (("account", "region"),)
 ACCOUNTS = _kind("accounts", Account)
 USERS = _kind("users", User, unique=(("account", "name"),))
 ROLES = _kind("roles", Role, unique=(("account", "name"),))
+INSTANCE_PROFILES = _kind("instance_profiles", InstanceProfile, unique=(("account", "name"),))
+POLICIES = _kind("policies", Policy, unique=(("account", "name"),))
 ACCESS_KEYS = _kind("access_keys", AccessKey, index=(("account", "user_name"),))
 VPCS = _kind("vpcs", Vpc, fed=True, index=_OWNED)
 SUBNETS = _kind("subnets", Subnet, fed=True, index=(*_OWNED, ("vpc_id",)))
@@ -176,6 +190,19 @@ SECURITY_GROUP_RULES = _kind("security_group_rules", SecurityGroupRule, fed=True
 INTERFACES = _kind(
     "interfaces", Interface, fed=True, index=(*_OWNED, ("vpc_id",), ("holder",)), unique=(("subnet_id", "address"),)
 )
+ROUTE_TABLES = _kind("route_tables", RouteTable, index=(*_OWNED, ("vpc_id",)))
+ROUTE_TABLE_ASSOCIATIONS = _kind(
+    "route_table_associations",
+    RouteTableAssociation,
+    index=(*_OWNED, ("vpc_id",), ("table_id",), ("gateway_id",)),
+    unique=(("subnet_id",),),
+)
+NETWORK_ACLS = _kind("network_acls", NetworkAcl, index=(*_OWNED, ("vpc_id",)))
+NETWORK_ACL_ASSOCIATIONS = _kind(
+    "network_acl_associations", NetworkAclAssociation, index=(*_OWNED, ("acl_id",)), unique=(("subnet_id",),)
+)
+INTERNET_GATEWAYS = _kind("internet_gateways", InternetGateway, index=_OWNED, unique=(("vpc_id",),))
+INSTANCES = _kind("instances", Instance, index=(*_OWNED, ("reservation_id",)))
 LOAD_BALANCERS = _kind("load_balancers", LoadBalancer, fed=True, unique=(("account", "region", "name"),))
 TARGET_GROUPS = _kind("target_groups", TargetGroup, fed=True, unique=(("account", "region", "name"),))
 LISTENERS = _kind(
@@ -193,14 +220,18 @@ ENDPOINTS = _kind("endpoints", Endpoint, fed=True, index=(*_OWNED, ("service_id"
 CONNECTION_NOTIFICATIONS = _kind(
     "connection_notifications", ConnectionNotification, index=(*_OWNED, ("service_id",), ("endpoint_id",))
 )
+TOPICS = _kind("topics", Topic, index=_OWNED)
+SUBSCRIPTIONS = _kind("subscriptions", Subscription, index=_OWNED, unique=(("topic_arn", "protocol", "endpoint"),))
+MESSAGES = _kind("messages", Message, index=(("topic_arn",),))
 CLIENT_TOKENS = _kind("client_tokens", ClientToken)
 EVENTS = _kind("events", OutboxEvent, index=(("service_id",),))
 SETTINGS = _kind("settings", Setting)
 
 KINDS: tuple[Kind[Any], ...] = (
     ACCOUNTS, USERS, ROLES, ACCESS_KEYS, VPCS, SUBNETS, SECURITY_GROUPS, SECURITY_GROUP_RULES, INTERFACES, LOAD_BALANCERS,
+    ROUTE_TABLES, ROUTE_TABLE_ASSOCIATIONS, NETWORK_ACLS, NETWORK_ACL_ASSOCIATIONS, INTERNET_GATEWAYS,
     TARGET_GROUPS, LISTENERS, TARGETS, TARGET_HEALTH, SERVICES, PERMISSIONS, ENDPOINTS, CONNECTION_NOTIFICATIONS,
-    CLIENT_TOKENS, EVENTS, SETTINGS,
+    TOPICS, SUBSCRIPTIONS, MESSAGES, CLIENT_TOKENS, EVENTS, SETTINGS, INSTANCES, INSTANCE_PROFILES, POLICIES,
 )  # fmt: skip
 
 FED: tuple[Kind[Any], ...] = tuple(kind for kind in KINDS if kind.fed)

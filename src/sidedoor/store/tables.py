@@ -6,21 +6,20 @@ Rule 2: ``update`` and ``remove`` name the version that they read; when somebody
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
-from typing import Any, Generic, TypeVar
+from functools import partial
+from typing import Any, Generic, Literal, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.engine.interfaces import DBAPICursor
 
 from sidedoor import codec
 from sidedoor.store import schema
 from sidedoor.store.schema import CHANGES, REVISION, Kind
+from sidedoor.store.statements import Compose, Connection
 
 R = TypeVar("R")
-
-_MOST_PARAMETERS = 10_000
-"""SQLite takes 32,766 parameters in a statement, PostgreSQL 65,535."""
 
 
 class Superseded(Exception):
@@ -50,47 +49,80 @@ class Journal:
         if kind.fed:
             self._changed[kind.name, record_id] = None
 
-    def write(self, connection: sa.Connection) -> int | None:
+    def write(self, connection: Connection) -> int | None:
         """Ends the transaction: takes its revision and writes its changes. Returns the revision, or None without changes."""
         if not self._changed:
             return None
-        statement = sa.update(REVISION).values(value=REVISION.c.value + 1).returning(REVISION.c.value)
-        revision: int = connection.execute(statement).scalar_one()
-        rows = [{"revision": revision, "kind": kind, "id": record_id} for kind, record_id in self._changed]
-        connection.execute(sa.insert(CHANGES), rows)
+        revision: int = connection.execute("next revision", _next_revision).fetchall()[0][0]
+        for kind, record_id in self._changed:
+            connection.execute("note", _note, {"revision": revision, "kind": kind, "id": record_id})
         if revision % self.TRIM_EVERY == 0:
-            connection.execute(sa.delete(CHANGES).where(CHANGES.c.revision <= revision - self.KEEP))
+            connection.execute("trim", _trim, {"oldest": revision - self.KEEP})
         return revision
+
+
+def _next_revision() -> sa.Update:
+    return sa.update(REVISION).values(value=REVISION.c.value + sa.literal_column("1")).returning(REVISION.c.value)
+
+
+def _note() -> sa.Insert:
+    return sa.insert(CHANGES)
+
+
+def _trim() -> sa.Delete:
+    return sa.delete(CHANGES).where(CHANGES.c.revision <= sa.bindparam("oldest"))
 
 
 class Records(Generic[R]):
     """The records of one kind, in one transaction."""
 
-    def __init__(self, connection: sa.Connection, journal: Journal, kind: Kind[R]) -> None:
+    def __init__(self, connection: Connection, journal: Journal, kind: Kind[R]) -> None:
         self._connection = connection
         self._journal = journal
         self._kind = kind
 
     def find(self, record_id: str) -> R | None:
         """The record with this id, or None."""
-        row = self._connection.execute(_by_id(self._kind), {"record_id": record_id}).one_or_none()
-        return None if row is None else self._load(row)
+        return next(iter(self.where(id=record_id)), None)
 
     def where(self, **equal: Any) -> list[R]:
         """The records whose fields have these values (a collection of values: any of them), oldest first."""
-        columns = self._kind.table.c
-        conditions = [
-            columns[name].in_(list(value)) if isinstance(value, (list, tuple, set, frozenset)) else columns[name] == value
-            for name, value in equal.items()
-        ]
-        order = [columns.created, columns.id] if "created" in columns else [columns.id]
-        rows = self._connection.execute(sa.select(self._kind.table).where(*conditions).order_by(*order))
-        return [self._load(row) for row in rows]
+        read = self._connection.statements.reader(self._kind)
+        return [read(row) for row in self._select(equal)]
+
+    def values(self, field: str, **equal: Any) -> list[Any]:
+        """One field, a text or a number, of the records that ``where`` finds."""
+        return [row[0] for row in self._select(equal, field)]
+
+    def _select(self, equal: Mapping[str, Any], field: str | None = None) -> list[Any]:
+        equal = {name: _sole(value) for name, value in equal.items()}
+        comparisons = tuple((name, _comparison(value)) for name, value in equal.items())
+
+        def compose() -> sa.Select[Any]:
+            columns = self._kind.table.c
+            order = [columns.created, columns.id] if "created" in columns else [columns.id]
+            wanted = self._kind.table if field is None else columns[field]
+            return sa.select(wanted).where(*(self._condition(*one) for one in comparisons)).order_by(*order)
+
+        given = {
+            f"{name}_": self._connection.statements.collection(equal[name]) if comparison == "any" else equal[name]
+            for name, comparison in comparisons
+            if comparison != "null"
+        }
+        return list(self._connection.execute(("select", self._kind.name, field, comparisons), compose, given).fetchall())
+
+    def _condition(self, name: str, comparison: str) -> sa.ColumnElement[bool]:
+        column = self._kind.table.c[name]
+        if comparison == "null":
+            return column.is_(None)
+        if comparison == "any":
+            return self._connection.statements.any_of(column, f"{name}_")
+        return column == sa.bindparam(f"{name}_", type_=column.type)
 
     def add(self, record: R) -> R:
         """A new record, at version 1. Raises ``Duplicate``."""
         stored = replace(record, version=1)  # type: ignore[type-var]
-        self._execute(sa.insert(self._kind.table).values(self._dump(stored)))
+        self._write("add", lambda: sa.insert(self._kind.table), self._dump(stored))
         self._journal.note(self._kind, stored.id)  # type: ignore[attr-defined]
         return stored
 
@@ -103,32 +135,34 @@ class Records(Generic[R]):
             return before
         version: int = before.version  # type: ignore[attr-defined]
         stored = replace(after, version=version + 1)  # type: ignore[type-var]
-        self._write(sa.update(self._kind.table).values(self._dump(stored)), before)
+        self._overwrite("update", lambda: sa.update(self._kind.table), before, self._dump(stored))
         return stored
 
     def remove(self, record: R) -> None:
         """Deletes the record where it still stands as read. Raises ``Superseded``."""
-        self._write(sa.delete(self._kind.table), record)
+        self._overwrite("remove", lambda: sa.delete(self._kind.table), record, {})
 
     def remove_all(self, records: Iterable[R]) -> None:
         for record in records:
             self.remove(record)
 
-    def _write(self, statement: sa.Update | sa.Delete, before: Any) -> None:
+    def _overwrite(self, verb: str, compose: Callable[[], sa.Update | sa.Delete], before: Any, values: dict[str, Any]) -> None:
         columns = self._kind.table.c
-        result = self._execute(statement.where(columns.id == before.id, columns.version == before.version))
-        if result.rowcount != 1:
+
+        def standing() -> sa.Update | sa.Delete:
+            read = (columns.id == sa.bindparam("before_id"), columns.version == sa.bindparam("before_version"))
+            return compose().where(*read)
+
+        values |= {"before_id": before.id, "before_version": before.version}
+        if self._write(verb, standing, values).rowcount != 1:
             raise Superseded(f"{self._kind.name} {before.id} is newer than version {before.version}")
         self._journal.note(self._kind, before.id)
 
-    def _execute(self, statement: sa.Insert | sa.Update | sa.Delete) -> sa.CursorResult[Any]:
+    def _write(self, verb: str, compose: Compose, values: dict[str, Any]) -> DBAPICursor:
         try:
-            return self._connection.execute(statement)
-        except IntegrityError as error:
-            raise Duplicate(str(error.orig)) from error
-
-    def _load(self, row: sa.Row[Any]) -> R:
-        return load(self._kind, row)
+            return self._connection.execute((verb, self._kind.name), compose, values)
+        except self._connection.statements.integrity_error as error:
+            raise Duplicate(str(error)) from error
 
     def _dump(self, record: R) -> dict[str, Any]:
         return {
@@ -137,85 +171,101 @@ class Records(Generic[R]):
         }
 
 
-_SELECT_BY_ID: dict[str, sa.Select[Any]] = {}
+_COLLECTIONS = (list, tuple, set, frozenset)
 
 
-def _by_id(kind: Kind[Any]) -> sa.Select[Any]:
-    if kind.name not in _SELECT_BY_ID:
-        _SELECT_BY_ID[kind.name] = sa.select(kind.table).where(kind.table.c.id == sa.bindparam("record_id"))
-    return _SELECT_BY_ID[kind.name]
+def _sole(value: Any) -> Any:
+    """The one value of a collection that has but one: it is found faster so."""
+    return next(iter(value)) if isinstance(value, _COLLECTIONS) and len(value) == 1 else value
 
 
-def load(kind: Kind[R], row: Any) -> R:
-    """The record of a row of its kind's table."""
-    values = {
-        field.name: value if field.plain else codec.from_json_value(value, field.annotation)
-        for field, value in zip(kind.fields, row, strict=True)
-    }
-    return kind.record(**values)
+def _comparison(value: Any) -> Literal["null", "any", "equal"]:
+    if value is None:
+        return "null"
+    return "any" if isinstance(value, _COLLECTIONS) else "equal"
+
+
+class RecordsOf(Generic[R]):
+    """An attribute of ``Tables``: the records of a kind, in its transaction."""
+
+    def __init__(self, kind: Kind[R]) -> None:
+        self._kind = kind
+
+    def __get__(self, tables: Tables, _: type[Tables]) -> Records[R]:
+        return Records(tables.connection, tables.journal, self._kind)
 
 
 class Tables:
     """Everything that a transaction can read and write."""
 
-    def __init__(self, connection: sa.Connection) -> None:
+    accounts = RecordsOf(schema.ACCOUNTS)
+    users = RecordsOf(schema.USERS)
+    roles = RecordsOf(schema.ROLES)
+    instance_profiles = RecordsOf(schema.INSTANCE_PROFILES)
+    policies = RecordsOf(schema.POLICIES)
+    access_keys = RecordsOf(schema.ACCESS_KEYS)
+    vpcs = RecordsOf(schema.VPCS)
+    subnets = RecordsOf(schema.SUBNETS)
+    security_groups = RecordsOf(schema.SECURITY_GROUPS)
+    security_group_rules = RecordsOf(schema.SECURITY_GROUP_RULES)
+    interfaces = RecordsOf(schema.INTERFACES)
+    route_tables = RecordsOf(schema.ROUTE_TABLES)
+    route_table_associations = RecordsOf(schema.ROUTE_TABLE_ASSOCIATIONS)
+    network_acls = RecordsOf(schema.NETWORK_ACLS)
+    network_acl_associations = RecordsOf(schema.NETWORK_ACL_ASSOCIATIONS)
+    internet_gateways = RecordsOf(schema.INTERNET_GATEWAYS)
+    instances = RecordsOf(schema.INSTANCES)
+    load_balancers = RecordsOf(schema.LOAD_BALANCERS)
+    target_groups = RecordsOf(schema.TARGET_GROUPS)
+    listeners = RecordsOf(schema.LISTENERS)
+    targets = RecordsOf(schema.TARGETS)
+    target_health = RecordsOf(schema.TARGET_HEALTH)
+    services = RecordsOf(schema.SERVICES)
+    permissions = RecordsOf(schema.PERMISSIONS)
+    endpoints = RecordsOf(schema.ENDPOINTS)
+    connection_notifications = RecordsOf(schema.CONNECTION_NOTIFICATIONS)
+    topics = RecordsOf(schema.TOPICS)
+    subscriptions = RecordsOf(schema.SUBSCRIPTIONS)
+    messages = RecordsOf(schema.MESSAGES)
+    client_tokens = RecordsOf(schema.CLIENT_TOKENS)
+    events = RecordsOf(schema.EVENTS)
+    settings = RecordsOf(schema.SETTINGS)
+
+    def __init__(self, connection: Connection) -> None:
         self.connection = connection
-        self.journal = journal = Journal()
-
-        def of(kind: Kind[R]) -> Records[R]:
-            return Records(connection, journal, kind)
-
-        self.accounts = of(schema.ACCOUNTS)
-        self.users = of(schema.USERS)
-        self.roles = of(schema.ROLES)
-        self.access_keys = of(schema.ACCESS_KEYS)
-        self.vpcs = of(schema.VPCS)
-        self.subnets = of(schema.SUBNETS)
-        self.security_groups = of(schema.SECURITY_GROUPS)
-        self.security_group_rules = of(schema.SECURITY_GROUP_RULES)
-        self.interfaces = of(schema.INTERFACES)
-        self.load_balancers = of(schema.LOAD_BALANCERS)
-        self.target_groups = of(schema.TARGET_GROUPS)
-        self.listeners = of(schema.LISTENERS)
-        self.targets = of(schema.TARGETS)
-        self.target_health = of(schema.TARGET_HEALTH)
-        self.services = of(schema.SERVICES)
-        self.permissions = of(schema.PERMISSIONS)
-        self.endpoints = of(schema.ENDPOINTS)
-        self.connection_notifications = of(schema.CONNECTION_NOTIFICATIONS)
-        self.client_tokens = of(schema.CLIENT_TOKENS)
-        self.events = of(schema.EVENTS)
-        self.settings = of(schema.SETTINGS)
+        self.journal = Journal()
 
     def revision(self) -> int:
         """The number of the last committed change that this transaction sees."""
-        value: int = self.connection.execute(sa.select(REVISION.c.value)).scalar_one()
+        value: int = self.connection.execute("revision", lambda: sa.select(REVISION.c.value)).fetchall()[0][0]
         return value
 
     def oldest_change(self) -> int:
         """The oldest revision of which ``changes_after`` still knows everything."""
-        value: int | None = self.connection.execute(sa.select(sa.func.min(CHANGES.c.revision))).scalar_one()
+        rows = self.connection.execute("oldest change", lambda: sa.select(sa.func.min(CHANGES.c.revision))).fetchall()
+        value: int | None = rows[0][0]
         return value if value is not None else self.revision() + 1
 
     def changes_after(self, revision: int) -> list[tuple[int, str, str]]:
         """(revision, kind, id) of what changed after ``revision``, oldest first."""
-        statement = sa.select(CHANGES).where(CHANGES.c.revision > revision).order_by(*CHANGES.primary_key)
-        return [(row.revision, row.kind, row.id) for row in self.connection.execute(statement)]
+
+        def compose() -> sa.Select[Any]:
+            return sa.select(CHANGES).where(CHANGES.c.revision > sa.bindparam("after")).order_by(*CHANGES.primary_key)
+
+        rows = self.connection.execute("changes after", compose, {"after": revision}).fetchall()
+        return [(number, kind, record_id) for number, kind, record_id in rows]
 
     def fed(self, kind_name: str, record_ids: Collection[str] | None = None) -> list[Any]:
         """The records of one kind that the agent is told of: all, or those with these ids."""
         (kind,) = (kind for kind in schema.FED if kind.name == kind_name)
         records: Records[Any] = Records(self.connection, self.journal, kind)
-        if record_ids is None:
-            return records.where()
-        wanted = list(record_ids)
-        parts = (wanted[start : start + _MOST_PARAMETERS] for start in range(0, len(wanted), _MOST_PARAMETERS))
-        return [record for part in parts for record in records.where(id=part)]
+        return records.where() if record_ids is None else records.where(id=list(record_ids))
 
     def clear(self) -> None:
         """Empties every table; the agent sees every record go."""
         for kind in schema.KINDS:
             if kind.fed:
-                for record_id in self.connection.execute(sa.select(kind.table.c.id)).scalars():
+                records: Records[Any] = Records(self.connection, self.journal, kind)
+                for record_id in records.values("id"):
                     self.journal.note(kind, record_id)
-            self.connection.execute(sa.delete(kind.table))
+            self.connection.execute(("clear", kind.name), partial(sa.delete, kind.table))

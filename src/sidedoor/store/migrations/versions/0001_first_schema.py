@@ -124,6 +124,54 @@ def upgrade() -> None:
     )
     op.create_index("ix_events_service_id", "events", ["service_id"], unique=False)
     op.create_table(
+        "instance_profiles",
+        sa.Column("id", TEXT, nullable=False),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("account", TEXT, nullable=False),
+        sa.Column("name", TEXT, nullable=False),
+        sa.Column("path", TEXT, nullable=False),
+        sa.Column("created", TIME, nullable=False),
+        sa.Column("role_name", TEXT, nullable=True),
+        sa.Column("tags", DOCUMENT, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_instance_profiles"),
+        sa.UniqueConstraint("account", "name", name="uq_instance_profiles_account_name"),
+    )
+    op.create_table(
+        "instances",
+        sa.Column("id", TEXT, nullable=False),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("account", TEXT, nullable=False),
+        sa.Column("region", TEXT, nullable=False),
+        sa.Column("reservation_id", TEXT, nullable=False),
+        sa.Column("launch_index", sa.BigInteger(), nullable=False),
+        sa.Column("state", TEXT, nullable=False),
+        sa.Column("image_id", TEXT, nullable=False),
+        sa.Column("instance_type", TEXT, nullable=False),
+        sa.Column("interface_id", TEXT, nullable=True),
+        sa.Column("zone_id", TEXT, nullable=False),
+        sa.Column("created", TIME, nullable=False),
+        sa.Column("launched", TIME, nullable=False),
+        sa.Column("ended", TIME, nullable=True),
+        sa.Column("client_token", TEXT, nullable=True),
+        sa.Column("key_name", TEXT, nullable=True),
+        sa.Column("user_data", TEXT, nullable=True),
+        sa.Column("profile_arn", TEXT, nullable=True),
+        sa.Column("profile_id", TEXT, nullable=True),
+        sa.Column("tenancy", TEXT, nullable=False),
+        sa.Column("monitoring", sa.Boolean(), nullable=False),
+        sa.Column("ebs_optimized", sa.Boolean(), nullable=False),
+        sa.Column("disable_api_stop", sa.Boolean(), nullable=False),
+        sa.Column("disable_api_termination", sa.Boolean(), nullable=False),
+        sa.Column("shutdown_behavior", TEXT, nullable=False),
+        sa.Column("cpu_credits", TEXT, nullable=True),
+        sa.Column("auto_recovery", TEXT, nullable=False),
+        sa.Column("metadata", DOCUMENT, nullable=False),
+        sa.Column("tags", DOCUMENT, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_instances"),
+    )
+    op.create_index("ix_instances_account_region", "instances", ["account", "region"], unique=False)
+    op.create_index("ix_instances_reservation_id", "instances", ["reservation_id"], unique=False)
+    op.create_table(
         "interfaces",
         sa.Column("id", TEXT, nullable=False),
         sa.Column("version", sa.BigInteger(), nullable=False),
@@ -140,6 +188,7 @@ def upgrade() -> None:
         sa.Column("group_ids", DOCUMENT, nullable=False),
         sa.Column("holder", TEXT, nullable=True),
         sa.Column("load_balancer_id", TEXT, nullable=True),
+        sa.Column("attachment", DOCUMENT, nullable=True),
         sa.Column("tags", DOCUMENT, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_interfaces"),
         sa.UniqueConstraint("subnet_id", "address", name="uq_interfaces_subnet_id_address"),
@@ -147,6 +196,19 @@ def upgrade() -> None:
     op.create_index("ix_interfaces_account_region", "interfaces", ["account", "region"], unique=False)
     op.create_index("ix_interfaces_holder", "interfaces", ["holder"], unique=False)
     op.create_index("ix_interfaces_vpc_id", "interfaces", ["vpc_id"], unique=False)
+    op.create_table(
+        "internet_gateways",
+        sa.Column("id", TEXT, nullable=False),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("account", TEXT, nullable=False),
+        sa.Column("region", TEXT, nullable=False),
+        sa.Column("created", TIME, nullable=False),
+        sa.Column("vpc_id", TEXT, nullable=True),
+        sa.Column("tags", DOCUMENT, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_internet_gateways"),
+        sa.UniqueConstraint("vpc_id", name="uq_internet_gateways_vpc_id"),
+    )
+    op.create_index("ix_internet_gateways_account_region", "internet_gateways", ["account", "region"], unique=False)
     op.create_table(
         "listeners",
         sa.Column("id", TEXT, nullable=False),
@@ -186,6 +248,38 @@ def upgrade() -> None:
         sa.UniqueConstraint("account", "region", "name", name="uq_load_balancers_account_region_name"),
     )
     op.create_table(
+        "network_acl_associations",
+        sa.Column("id", TEXT, nullable=False),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("account", TEXT, nullable=False),
+        sa.Column("region", TEXT, nullable=False),
+        sa.Column("vpc_id", TEXT, nullable=False),
+        sa.Column("acl_id", TEXT, nullable=False),
+        sa.Column("subnet_id", TEXT, nullable=False),
+        sa.Column("created", TIME, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_network_acl_associations"),
+        sa.UniqueConstraint("subnet_id", name="uq_network_acl_associations_subnet_id"),
+    )
+    op.create_index(
+        "ix_network_acl_associations_account_region", "network_acl_associations", ["account", "region"], unique=False
+    )
+    op.create_index("ix_network_acl_associations_acl_id", "network_acl_associations", ["acl_id"], unique=False)
+    op.create_table(
+        "network_acls",
+        sa.Column("id", TEXT, nullable=False),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("account", TEXT, nullable=False),
+        sa.Column("region", TEXT, nullable=False),
+        sa.Column("vpc_id", TEXT, nullable=False),
+        sa.Column("created", TIME, nullable=False),
+        sa.Column("is_default", sa.Boolean(), nullable=False),
+        sa.Column("entries", DOCUMENT, nullable=False),
+        sa.Column("tags", DOCUMENT, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_network_acls"),
+    )
+    op.create_index("ix_network_acls_account_region", "network_acls", ["account", "region"], unique=False)
+    op.create_index("ix_network_acls_vpc_id", "network_acls", ["vpc_id"], unique=False)
+    op.create_table(
         "permissions",
         sa.Column("id", TEXT, nullable=False),
         sa.Column("version", sa.BigInteger(), nullable=False),
@@ -200,6 +294,23 @@ def upgrade() -> None:
         sa.UniqueConstraint("service_id", "principal", name="uq_permissions_service_id_principal"),
     )
     op.create_index("ix_permissions_principal", "permissions", ["principal"], unique=False)
+    op.create_table(
+        "policies",
+        sa.Column("id", TEXT, nullable=False),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("account", TEXT, nullable=False),
+        sa.Column("name", TEXT, nullable=False),
+        sa.Column("path", TEXT, nullable=False),
+        sa.Column("created", TIME, nullable=False),
+        sa.Column("updated", TIME, nullable=False),
+        sa.Column("versions", DOCUMENT, nullable=False),
+        sa.Column("default_version", TEXT, nullable=False),
+        sa.Column("last_version", sa.BigInteger(), nullable=False),
+        sa.Column("description", TEXT, nullable=True),
+        sa.Column("tags", DOCUMENT, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_policies"),
+        sa.UniqueConstraint("account", "name", name="uq_policies_account_name"),
+    )
     op.create_table(
         "revision",
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
@@ -218,10 +329,45 @@ def upgrade() -> None:
         sa.Column("description", TEXT, nullable=True),
         sa.Column("max_session_seconds", sa.BigInteger(), nullable=False),
         sa.Column("policies", DOCUMENT, nullable=False),
+        sa.Column("attached_policies", DOCUMENT, nullable=False),
         sa.Column("tags", DOCUMENT, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_roles"),
         sa.UniqueConstraint("account", "name", name="uq_roles_account_name"),
     )
+    op.create_table(
+        "route_table_associations",
+        sa.Column("id", TEXT, nullable=False),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("account", TEXT, nullable=False),
+        sa.Column("region", TEXT, nullable=False),
+        sa.Column("vpc_id", TEXT, nullable=False),
+        sa.Column("table_id", TEXT, nullable=False),
+        sa.Column("created", TIME, nullable=False),
+        sa.Column("subnet_id", TEXT, nullable=True),
+        sa.Column("gateway_id", TEXT, nullable=True),
+        sa.PrimaryKeyConstraint("id", name="pk_route_table_associations"),
+        sa.UniqueConstraint("subnet_id", name="uq_route_table_associations_subnet_id"),
+    )
+    op.create_index(
+        "ix_route_table_associations_account_region", "route_table_associations", ["account", "region"], unique=False
+    )
+    op.create_index("ix_route_table_associations_gateway_id", "route_table_associations", ["gateway_id"], unique=False)
+    op.create_index("ix_route_table_associations_table_id", "route_table_associations", ["table_id"], unique=False)
+    op.create_index("ix_route_table_associations_vpc_id", "route_table_associations", ["vpc_id"], unique=False)
+    op.create_table(
+        "route_tables",
+        sa.Column("id", TEXT, nullable=False),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("account", TEXT, nullable=False),
+        sa.Column("region", TEXT, nullable=False),
+        sa.Column("vpc_id", TEXT, nullable=False),
+        sa.Column("created", TIME, nullable=False),
+        sa.Column("routes", DOCUMENT, nullable=False),
+        sa.Column("tags", DOCUMENT, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_route_tables"),
+    )
+    op.create_index("ix_route_tables_account_region", "route_tables", ["account", "region"], unique=False)
+    op.create_index("ix_route_tables_vpc_id", "route_tables", ["vpc_id"], unique=False)
     op.create_table(
         "security_group_rules",
         sa.Column("id", TEXT, nullable=False),
@@ -344,6 +490,7 @@ def upgrade() -> None:
         sa.Column("zone", TEXT, nullable=False),
         sa.Column("registered", TIME, nullable=False),
         sa.Column("draining_since", TIME, nullable=True),
+        sa.Column("running", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_targets"),
     )
     op.create_index("ix_targets_account_region", "targets", ["account", "region"], unique=False)
@@ -357,10 +504,63 @@ def upgrade() -> None:
         sa.Column("path", TEXT, nullable=False),
         sa.Column("created", TIME, nullable=False),
         sa.Column("policies", DOCUMENT, nullable=False),
+        sa.Column("attached_policies", DOCUMENT, nullable=False),
         sa.Column("tags", DOCUMENT, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_users"),
         sa.UniqueConstraint("account", "name", name="uq_users_account_name"),
     )
+    op.create_table(
+        "topics",
+        sa.Column("id", TEXT, nullable=False),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("account", TEXT, nullable=False),
+        sa.Column("region", TEXT, nullable=False),
+        sa.Column("name", TEXT, nullable=False),
+        sa.Column("policy", TEXT, nullable=False),
+        sa.Column("created", TIME, nullable=False),
+        sa.Column("attributes", DOCUMENT, nullable=False),
+        sa.Column("tags", DOCUMENT, nullable=False),
+        sa.Column("subscriptions_deleted", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_topics"),
+    )
+    op.create_index("ix_topics_account_region", "topics", ["account", "region"], unique=False)
+    op.create_table(
+        "subscriptions",
+        sa.Column("id", TEXT, nullable=False),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("account", TEXT, nullable=False),
+        sa.Column("region", TEXT, nullable=False),
+        sa.Column("topic_arn", TEXT, nullable=False),
+        sa.Column("protocol", TEXT, nullable=False),
+        sa.Column("endpoint", TEXT, nullable=False),
+        sa.Column("principal", TEXT, nullable=False),
+        sa.Column("confirmed", sa.Boolean(), nullable=False),
+        sa.Column("authenticated", sa.Boolean(), nullable=False),
+        sa.Column("token", TEXT, nullable=False),
+        sa.Column("token_issued", TIME, nullable=False),
+        sa.Column("created", TIME, nullable=False),
+        sa.Column("attributes", DOCUMENT, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_subscriptions"),
+        sa.UniqueConstraint("topic_arn", "protocol", "endpoint", name="uq_subscriptions_topic_arn_protocol_endpoint"),
+    )
+    op.create_index("ix_subscriptions_account_region", "subscriptions", ["account", "region"], unique=False)
+    op.create_table(
+        "messages",
+        sa.Column("id", TEXT, nullable=False),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("account", TEXT, nullable=False),
+        sa.Column("region", TEXT, nullable=False),
+        sa.Column("topic_arn", TEXT, nullable=False),
+        sa.Column("body", TEXT, nullable=False),
+        sa.Column("recipients", DOCUMENT, nullable=False),
+        sa.Column("created", TIME, nullable=False),
+        sa.Column("subject", TEXT, nullable=True),
+        sa.Column("structure", TEXT, nullable=True),
+        sa.Column("group_id", TEXT, nullable=True),
+        sa.Column("attributes", DOCUMENT, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_messages"),
+    )
+    op.create_index("ix_messages_topic_arn", "messages", ["topic_arn"], unique=False)
     op.create_table(
         "vpcs",
         sa.Column("id", TEXT, nullable=False),
