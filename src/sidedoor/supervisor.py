@@ -4,7 +4,8 @@ Rule 1: the supervisor does no work of theirs and imports none of it; it is smal
 moment.
 Rule 2: when the supervisor itself is killed its two children go with it, but not the data plane: the next ``up`` takes that
 over.
-Rule 3: a data plane that is not to be kept is taken down even where the agent came to no end of its own.
+Rule 3: a data plane that is not to be kept is taken down even where the agent came to no end of its own. But an ``up`` that
+never came up leaves one that it found: its connections are none of its business yet.
 """
 
 from __future__ import annotations
@@ -73,6 +74,7 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
         self._forget_served()
+        found, failed = self._settings.placement_file.exists(), False
         try:
             async with asyncio.TaskGroup() as tasks:
                 keepers = [tasks.create_task(self._keep(verb), name=verb) for verb in ("serve", "agent")]
@@ -81,13 +83,18 @@ class Supervisor:
                 for task in (*keepers, announcer):
                     task.cancel()
         except* StartupError as group:
+            failed = True
             raise group.exceptions[0] from None
         finally:
-            for verb in ("agent", "serve"):
-                await self._end(verb)
-            self._forget_served()
-            if not self._settings.keep_dataplane and self._settings.placement_file.exists():
-                await self._take_down()
+            await self._end_all(spare=found and failed)
+
+    async def _end_all(self, *, spare: bool) -> None:
+        """``spare``: leaves the data plane as it is, whatever the settings say; a killed agent does not touch it."""
+        for verb in ("agent", "serve"):
+            await self._end(verb, signal.SIGKILL if spare else signal.SIGTERM)
+        self._forget_served()
+        if not (spare or self._settings.keep_dataplane) and self._settings.placement_file.exists():
+            await self._take_down()
 
     def _forget_served(self) -> None:
         """Takes away what a killed ``serve`` left: the address of an API that is no more."""
@@ -138,11 +145,11 @@ class Supervisor:
         except FileNotFoundError:
             return None
 
-    async def _end(self, verb: str) -> None:
+    async def _end(self, verb: str, number: signal.Signals) -> None:
         child = self._children.get(verb)
         if child is None or child.returncode is not None:
             return
-        child.terminate()
+        child.send_signal(number)
         try:
             await asyncio.wait_for(child.wait(), END_SECONDS)
         except TimeoutError:

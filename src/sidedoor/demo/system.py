@@ -113,15 +113,19 @@ class System:
             raise StepFailed(f"the client in {interface_id} said nothing: {errors}")
         return json.loads(output.splitlines()[-1])
 
+    def end(self, number: int = signal.SIGTERM) -> int:
+        """Ends ``up`` alone, by a signal. Returns its exit status."""
+        self._up.send_signal(number)
+        self._log.close()
+        return self._up.wait(60)
+
     def stop(self) -> None:
+        """Ends the programs and ``up``, each if it runs."""
         for program in self._programs:
             if program.poll() is None:
                 program.kill()
             program.communicate()
-        if self._up.poll() is None:
-            self._up.send_signal(signal.SIGTERM)
-            self._up.wait(30)
-        self._log.close()
+        self.end()
 
 
 def free_port() -> int:

@@ -1,0 +1,388 @@
+"""The program ``sidedoor`` as a person meets it: beginnings, ends, refusals, and what is left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import botocore.exceptions
+import pytest
+
+from sidedoor.demo.play import PORT, Play
+from sidedoor.demo.screen import Screen
+from sidedoor.demo.system import SIDEDOOR, System, free_port, leftovers, processes_of, running, until
+
+PROGRAMS = Path(__file__).with_name("programs.py")
+ACCOUNT = "333333333333"
+
+
+def sidedoor(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*SIDEDOOR, *map(str, arguments)], capture_output=True, text=True, timeout=60, check=False)
+
+
+def refusal(*arguments: str | Path) -> str:
+    """The one sentence with which a command ends that cannot do what it was told."""
+    done = sidedoor(*arguments)
+    assert done.returncode == 2, done
+    assert done.stdout == ""
+    (sentence,) = done.stderr.splitlines()
+    assert sentence.startswith("sidedoor: ")
+    return sentence
+
+
+@contextlib.contextmanager
+def a_state() -> Iterator[Path]:
+    """A state directory of which nothing may be left at the end."""
+    state = Path(tempfile.mkdtemp(prefix="sidedoor-"))
+    try:
+        yield state
+        until(lambda: not leftovers(state), f"nothing of {state} is left")
+        shutil.rmtree(state)
+    finally:
+        for process in processes_of(state):
+            os.kill(process.pid, signal.SIGKILL)
+
+
+def part(state: Path, mark: str) -> int | None:
+    """The process id of a running part: " up --state", " serve --state", " agent --state", "envoy.json"."""
+    return next((one.pid for one in processes_of(state) if mark in one.command), None)
+
+
+def workload(session: boto3.Session, system: System) -> str:
+    """A new interface in a VPC of its own."""
+    ec2 = system.client(session, "ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
+    interface: str = ec2.create_network_interface(SubnetId=subnet)["NetworkInterface"]["NetworkInterfaceId"]
+    return interface
+
+
+# --- one running system -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def strict(network: str) -> Iterator[System]:
+    with running("--network", network) as system:
+        yield system
+
+
+@pytest.fixture(scope="module")
+def session(strict: System) -> boto3.Session:
+    return strict.account("tester", ACCOUNT)
+
+
+@pytest.mark.parametrize("verb", ["up", "serve", "agent"])
+def test_a_state_directory_has_one_system(strict: System, verb: str) -> None:
+    sentence = refusal(verb, "--state", strict.state)
+    assert f"`sidedoor {verb}` already runs on {strict.state} (process " in sentence
+    assert sentence.endswith("stop it, or give another --state directory.")
+
+
+def test_what_holds_secrets_is_for_its_owner_alone(strict: System) -> None:
+    modes = {name: (strict.state / name).stat().st_mode & 0o777 for name in ("sidedoor.db", "agent.db", "run", "logs")}
+    assert modes == {"sidedoor.db": 0o600, "agent.db": 0o600, "run": 0o700, "logs": 0o700}
+    assert {path.stat().st_mode & 0o077 for path in strict.state.glob("*.db-*")} <= {0}
+    assert (strict.state / "run" / "control.sock").stat().st_mode & 0o777 == 0o600
+
+
+def test_accounts_are_made_once_and_listed_without_their_secrets(strict: System, session: boto3.Session) -> None:
+    state = ("--state", strict.state)
+    made = json.loads(sidedoor("accounts", "create", *state, "--json", "another").stdout)
+    assert set(made) == {"AccountId", "Name", "AccessKeyId", "SecretAccessKey"}
+    assert json.loads(sidedoor("accounts", "list", *state, "--json").stdout) == [
+        {"AccountId": ACCOUNT, "Name": "tester"},
+        {"AccountId": made["AccountId"], "Name": "another"},
+    ]
+    assert sidedoor("accounts", "list", *state).stdout == f"{ACCOUNT}  tester\n{made['AccountId']}  another\n"
+    assert "exists already: give another --id" in refusal("accounts", "create", *state, "--id", ACCOUNT, "again")
+    assert "must have 12 digits" in refusal("accounts", "create", *state, "--id", "12", "again")
+    assert strict.client(session, "sts").get_caller_identity()["Account"] == ACCOUNT
+
+
+def test_without_dev_a_wrong_secret_is_refused_and_nobody_can_reset(strict: System, session: boto3.Session) -> None:
+    key = session.get_credentials().access_key
+    wrong = boto3.Session(aws_access_key_id=key, aws_secret_access_key="wrong", region_name="us-east-1")
+    unknown = boto3.Session(aws_access_key_id="123456789012", aws_secret_access_key="any", region_name="us-east-1")
+    for caller, code in ((wrong, "SignatureDoesNotMatch"), (unknown, "InvalidClientTokenId")):
+        with pytest.raises(botocore.exceptions.ClientError) as refused:
+            strict.client(caller, "sts").get_caller_identity()
+        assert refused.value.response["Error"]["Code"] == code
+    with pytest.raises(urllib.error.HTTPError) as absent:
+        _reset(strict)
+    assert 400 <= absent.value.code < 500
+    with absent.value as answer:
+        assert b"<Code>" in answer.read()
+
+
+def _reset(system: System) -> None:
+    request = urllib.request.Request(f"{system.url}/_sidedoor/reset", method="POST")
+    urllib.request.urlopen(request, timeout=20).close()
+
+
+def test_exec_waits_for_an_interface_that_was_just_made_and_plan_says_what_is_to_do(
+    strict: System, session: boto3.Session
+) -> None:
+    """The agent sleeps meanwhile, so that it is certain that there is something to wait for."""
+    until(lambda: strict.plan() == [], "there is nothing to do")
+    assert sidedoor("plan", "--state", strict.state).stdout == "Nothing to do: what is, is what is wanted.\n"
+    agent = part(strict.state, " agent --state")
+    assert agent is not None
+    os.kill(agent, signal.SIGSTOP)
+    try:
+        interface = workload(session, strict)
+        started = strict.start(interface, sys.executable, "-c", "import os; print(os.environ['SIDEDOOR_RESOLVER'])")
+        steps = strict.plan()
+        assert [step.split()[:2] for step in steps] == [["+", what] for what in ("network", "subnet", "interface", "resolver")]
+        assert strict.plan() == steps, "a plan changes nothing"
+        assert started.poll() is None
+    finally:
+        os.kill(agent, signal.SIGCONT)
+    output, errors = started.communicate(timeout=20)
+    assert (started.returncode, errors) == (0, "")
+    assert output.strip().endswith((":53", ":10053"))
+    until(lambda: strict.plan() == [], "the agent has done it")
+
+
+def test_exec_of_what_is_no_interface_or_no_program_is_refused_in_a_sentence(strict: System, session: boto3.Session) -> None:
+    state = ("--state", strict.state)
+    sentence = refusal("exec", *state, "eni-00000000000000000", "--", "ls")
+    assert sentence.startswith("sidedoor: There is no interface")
+    assert "`aws ec2 describe-network-interfaces`" in sentence
+    interface = workload(session, strict)
+    assert "no-such-program cannot be run" in refusal("exec", *state, interface, "--", "no-such-program")
+
+
+# --- other commands -----------------------------------------------------------------------------------------------
+
+
+def test_the_doctor_says_of_everything_whether_and_why_not() -> None:
+    findings = json.loads(sidedoor("doctor", "--json").stdout)
+    assert [one["name"] for one in findings][-2:] == ["Envoy", "loopback placement"]
+    assert all(one["ok"] or one["reason"] for one in findings)
+    lines = sidedoor("doctor").stdout.splitlines()
+    assert [line.split()[0] for line in lines] == ["yes" if one["ok"] else "no" for one in findings]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--dev", "--listen", "0.0.0.0:0"), "--dev accepts any secret, so it is refused on 0.0.0.0: listen on 127.0.0.1"),
+        (("--listen", "4680"), "4680 is no address to listen on: give host:port, for example 127.0.0.1:4680."),
+    ],
+)
+def test_what_up_cannot_be_told_is_refused_in_a_sentence(arguments: tuple[str, ...], sentence: str, tmp_path: Path) -> None:
+    assert sentence in refusal("up", "--state", tmp_path, *arguments)
+
+
+def test_a_state_directory_with_too_long_a_path_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    assert "is too long for a Unix socket" in refusal("up", "--state", tmp_path / ("x" * 100))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("verb", [("plan",), ("exec", "eni-00000000000000000", "--", "ls")], ids=lambda verb: verb[0])
+def test_where_nothing_runs_one_is_told_to_start_it(verb: tuple[str, ...], tmp_path: Path) -> None:
+    assert f"start `sidedoor up --state {tmp_path}`." in refusal(verb[0], "--state", tmp_path, *verb[1:])
+
+
+def test_a_port_in_use_ends_up_with_a_sentence_and_nothing_is_left() -> None:
+    with a_state() as state, socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        done = sidedoor("up", "--state", state, "--listen", address)
+        assert done.returncode == 2
+        assert (
+            f"sidedoor: {address} cannot be listened on (Address already in use): choose another with --listen." in done.stderr
+        )
+        assert done.stderr.splitlines()[-1] == "sidedoor: sidedoor serve does not start; what it said stands above."
+        assert "Traceback" not in done.stderr
+
+
+# --- the end ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
+def test_a_signal_ends_up_and_leaves_nothing(network: str, number: signal.Signals) -> None:
+    with a_state() as state:
+        system = System(state, ("--network", network, "--dev"))
+        workload(boto3.Session(aws_access_key_id=ACCOUNT, aws_secret_access_key="x", region_name="us-east-1"), system)
+        until(lambda: "interface" in (state / "up.log").read_text(), "the interface stands")
+        assert system.end(number) == 0
+        assert "Traceback" not in (state / "up.log").read_text()
+
+
+@pytest.mark.parametrize("moment", ["placement.json", "xds.sock", "url"])
+def test_a_signal_in_the_midst_of_the_start_leaves_nothing_either(moment: str) -> None:
+    with a_state() as state, (state / "up.log").open("w") as log:
+        command = [*SIDEDOOR, "up", "--state", str(state), "--listen", "127.0.0.1:0"]
+        up = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+        until(lambda: (state / "run" / moment).exists() or "ready" in (state / "up.log").read_text(), f"{moment} is there")
+        up.send_signal(signal.SIGTERM)
+        assert up.wait(60) == 0
+
+
+def test_the_end_of_a_system_whose_agent_was_killed_leaves_nothing(network: str) -> None:
+    with a_state() as state:
+        system = System(state, ("--network", network, "--dev"))
+        workload(boto3.Session(aws_access_key_id=ACCOUNT, aws_secret_access_key="x", region_name="us-east-1"), system)
+        agent = part(state, " agent --state")
+        assert agent is not None
+        os.kill(agent, signal.SIGKILL)
+        assert system.end() == 0
+
+
+def test_reset_empties_everything_the_host_too(network: str) -> None:
+    with running("--network", network, "--dev") as system:
+        session = boto3.Session(aws_access_key_id=ACCOUNT, aws_secret_access_key="x", region_name="us-east-1")
+        interface = workload(session, system)
+        assert system.start(interface, "true").wait(20) == 0
+        assert _networks(system)
+        _reset(system)
+        assert system.client(session, "ec2").describe_network_interfaces()["NetworkInterfaces"] == []
+        until(lambda: not _networks(system), "the networks are gone")
+        assert "There is no interface" in refusal("exec", "--state", system.state, interface, "--", "true")
+        assert system.plan() == []
+        assert workload(session, system) != interface
+
+
+def _networks(system: System) -> set[str]:
+    """The ids of the VPCs that stand on the host, as the agent's own mount namespace has them."""
+    root = Path(f"/proc/{part(system.state, ' agent --state')}/root")
+    places = (root / system.state.relative_to("/") / "run" / "netns", system.state / "loopback")
+    return {path.stem for place in places if place.exists() for path in place.iterdir() if path.name.startswith("vpc-")}
+
+
+# --- several systems, one after the other and side by side --------------------------------------------------------
+
+
+def accepted(system: System) -> Play:
+    """A provider, a consumer and an endpoint that carries requests."""
+    play = Play(system, Screen())
+    play.prepare()
+    play.offer()
+    play.request()
+    play.accept()
+    return play
+
+
+def answers(play: Play, system: System) -> bool:
+    """Whether a new connection to the endpoint's own address is answered. Names need a resolver, and so an agent."""
+    interface = play.consumer.interfaces["use1-az1"]["NetworkInterfaceId"]
+    found = play.consumer.ec2.describe_network_interfaces(
+        Filters=[
+            {"Name": "interface-type", "Values": ["vpc_endpoint"]},
+            {"Name": "subnet-id", "Values": [play.consumer.subnets["use1-az1"]]},
+        ]
+    )["NetworkInterfaces"]
+    address = found[0]["PrivateIpAddress"]
+    return knocks(system, interface, system.addresses().get(f"{play.consumer.vpc}/{address}", address))
+
+
+def knocks(system: System, interface: str, address: str) -> bool:
+    program = system.start(interface, sys.executable, str(PROGRAMS), "knock", address, str(PORT))
+    output, errors = program.communicate(timeout=20)
+    assert program.returncode == 0, errors
+    return bool(json.loads(output)["outcome"] == "answered")
+
+
+def test_two_systems_on_one_host_do_not_disturb_each_other() -> None:
+    with running() as other:
+        second = accepted(other)
+        with running() as one:
+            first = accepted(one)
+            assert answers(first, one)
+            assert answers(second, other)
+            assert one.plan() == other.plan() == []
+        assert answers(second, other)
+        assert other.plan() == []
+
+
+def test_two_systems_on_loopback_addresses_share_none() -> None:
+    loopback = ("--network", "loopback", "--dev")
+    with running(*loopback) as one, running(*loopback) as other:
+        session = boto3.Session(aws_access_key_id=ACCOUNT, aws_secret_access_key="x", region_name="us-east-1")
+        for system in (one, other):
+            assert system.start(workload(session, system), "true").wait(20) == 0
+        assert one.addresses()
+        assert not set(one.addresses().values()) & set(other.addresses().values())
+
+
+def transferring(play: Play) -> subprocess.Popen[str]:
+    """A transfer from the provider's server to the consumer, under way."""
+    interface = play.consumer.interfaces["use1-az1"]["NetworkInterfaceId"]
+    program = play.system.start(interface, sys.executable, "-m", "sidedoor.demo.client", "watch", play.names[1], str(PORT))
+    goes_on(program)
+    return program
+
+
+def goes_on(transfer: subprocess.Popen[str]) -> None:
+    assert transfer.stdout is not None
+    text = transfer.stdout.readline()
+    assert "open" in json.loads(text or "{}"), text
+
+
+def test_a_kept_data_plane_goes_on_and_the_next_up_takes_it_over(network: str) -> None:
+    """First it is kept by wish, then because ``up`` is killed, then because ``up`` cannot start; the last one takes it down."""
+    listen = f"127.0.0.1:{free_port()}"
+    with a_state() as state, contextlib.ExitStack() as systems:
+
+        def up(*arguments: str) -> System:
+            system = System(state, ("--network", network, *arguments), listen)
+            systems.callback(system.stop)
+            return system
+
+        first = up("--keep-dataplane")
+        play = accepted(first)
+        transfer, envoy = transferring(play), part(state, "envoy.json")
+        interface = play.consumer.interfaces["use1-az1"]["NetworkInterfaceId"]
+        address = first.ask(interface, "resolve", play.names[1])[0]
+        assert first.end() == 0
+        assert _carries(first, envoy, transfer, interface, address)
+
+        second = up()
+        until(lambda: second.plan() == [], "the second finds everything as it should be")
+        second.end(signal.SIGKILL)
+        until(lambda: not {part(state, " serve --state"), part(state, " agent --state")} - {None}, "its parts went with it")
+        assert _carries(first, envoy, transfer, interface, address)
+
+        with socket.create_server(("127.0.0.1", int(listen.rpartition(":")[2]))):
+            assert sidedoor("up", "--state", state, "--network", network, "--listen", listen).returncode == 2
+        assert _carries(first, envoy, transfer, interface, address)
+        if first.placement["mode"] == "netns":
+            sentence = sidedoor("agent", "--state", state, "--network", "loopback").stderr.splitlines()[-1]
+            assert "end it with `sidedoor up --network netns` first" in sentence
+
+        third = up()
+        until(lambda: third.plan() == [], "the third finds everything as it should be")
+        assert answers(play, third)
+        assert _carries(third, envoy, transfer, interface, address)
+        first.stop()
+        assert third.end() == 0
+
+
+def _carries(system: System, envoy: int | None, transfer: subprocess.Popen[str], interface: str, address: str) -> bool:
+    """Whether the same Envoy carries the old transfer and new connections."""
+    goes_on(transfer)
+    assert envoy is not None
+    assert part(system.state, "envoy.json") == envoy
+    return knocks(system, interface, address)
+
+
+def test_a_database_by_its_url_is_the_one_that_is_used(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'elsewhere.db'}"
+    made = json.loads(
+        sidedoor("accounts", "create", "--state", tmp_path, "--database", url, "--json", "--id", ACCOUNT, "x").stdout
+    )
+    assert made["AccountId"] == ACCOUNT
+    assert (tmp_path / "elsewhere.db").stat().st_mode & 0o777 == 0o600
+    assert json.loads(sidedoor("accounts", "list", "--state", tmp_path, "--json").stdout) == []
