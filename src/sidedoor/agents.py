@@ -20,7 +20,7 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
@@ -118,7 +118,10 @@ class Agents:
             return _news(tables, revision) if _remembers(tables, revision) else _everything(tables)
 
     async def _report(self, request: Request) -> Response:
-        body = await request.json()
+        try:
+            body = await request.json()
+        except ClientDisconnect:
+            return Response(status_code=400)  # The agent ended in the midst of it; the next one reports again.
         await run_in_threadpool(self._take, body)
         revision = body.get("revision")
         if revision is not None:

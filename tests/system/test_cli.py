@@ -26,6 +26,8 @@ from sidedoor.demo.system import SIDEDOOR, System, free_port, leftovers, process
 
 PROGRAMS = Path(__file__).with_name("programs.py")
 ACCOUNT = "333333333333"
+SLOW = ("--pending-seconds", "0.3")
+"""So that a reader of an endpoint's states cannot miss that it is pending."""
 
 
 def sidedoor(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -296,9 +298,9 @@ def knocks(system: System, interface: str, address: str) -> bool:
 
 
 def test_two_systems_on_one_host_do_not_disturb_each_other() -> None:
-    with running() as other:
+    with running(*SLOW) as other:
         second = accepted(other)
-        with running() as one:
+        with running(*SLOW) as one:
             first = accepted(one)
             assert answers(first, one)
             assert answers(second, other)
@@ -337,7 +339,7 @@ def test_a_kept_data_plane_goes_on_and_the_next_up_takes_it_over(network: str) -
     with a_state() as state, contextlib.ExitStack() as systems:
 
         def up(*arguments: str) -> System:
-            system = System(state, ("--network", network, *arguments), listen)
+            system = System(state, ("--network", network, *SLOW, *arguments), listen)
             systems.callback(system.stop)
             return system
 
