@@ -260,6 +260,23 @@ def test_connections_are_filtered_by_everything_that_aws_documents(site: Site) -
         found(vpc_id="x")
 
 
+def test_a_state_is_found_in_any_case_and_by_a_wildcard_and_only_in_services_of_ones_own(site: Site) -> None:
+    mine, other = site.open_service(AcceptanceRequired=True), site.open_service(site.balancer("other"), AcceptanceRequired=True)
+    waiting, rejected = site.endpoint(mine), site.endpoint(other)
+    site.reject(other, rejected)
+
+    def found(**named: Any) -> list[str]:
+        answer = site.ask(describe_vpc_endpoint_connections, Filters=filters(**named))
+        return [one["VpcEndpointId"] for one in answer["VpcEndpointConnections"]]
+
+    assert found(vpc_endpoint_state="PendingAcceptance") == [waiting["VpcEndpointId"]]
+    assert found(vpc_endpoint_state=["rejected", "available"]) == [rejected["VpcEndpointId"]]
+    assert found(vpc_endpoint_state="*e*ed") == [rejected["VpcEndpointId"]]
+    assert found(vpc_endpoint_state="nonsense") == found(service_id=UNKNOWN_SERVICE) == []
+    assert found(vpc_endpoint_owner=CONSUMER, service_id=mine["ServiceId"]) == [waiting["VpcEndpointId"]]
+    assert found(vpc_endpoint_owner=PROVIDER) == []
+
+
 def test_connections_come_in_pages(site: Site) -> None:
     service = asking_service(site)
     made = [site.endpoint(service)["VpcEndpointId"] for _ in range(6)]

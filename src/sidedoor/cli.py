@@ -109,7 +109,7 @@ def serve(state: Path, listen: str, database: str | None, dev: bool, parent: int
     host, port = listen_address(listen)
     settings = Settings(state=state.resolve(), host=host, port=port, database=database, dev=dev)
     with locked(settings, "serve"):
-        asyncio.run(control_plane.serve(settings))
+        control_plane.run(settings)
 
 
 @main.command()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any, TypeVar
 
 import cattrs
@@ -50,6 +51,8 @@ def to_json_value(value: object) -> Any:
 
 def reader(kind: Any) -> Callable[[Any], Any]:
     """The function that reads what ``to_json_value`` wrote of fields of one type."""
+    if isinstance(kind, type) and issubclass(kind, StrEnum):
+        return {member.value: member for member in kind}.__getitem__
     return _CONTAINERS.get(kind) or (lambda value: _CONVERTER.structure(value, kind))
 
 

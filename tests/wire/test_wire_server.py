@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import threading
 from typing import Any
 from xml.etree import ElementTree
 
@@ -16,7 +17,7 @@ from wire_requests import CALLER, DEV_KEY, HOST, KEY, TOKEN, Server, presigned, 
 from wire_samples import botocore_reads
 
 from sidedoor import errors
-from sidedoor.aws.server import MAX_BODY, Invocation
+from sidedoor.aws.door import MAX_BODY, Invocation
 
 UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}"
 VPCS = {"Action": "DescribeVpcs", "Version": "2016-11-15"}
@@ -258,3 +259,22 @@ def test_a_table_with_an_operation_that_aws_has_not_is_refused_at_the_start() ->
 def test_the_key_id_is_what_is_authenticated(server: Server) -> None:
     assert server.send(signed(VPCS, key=KEY)).status_code == 200
     assert server.invocations[0].caller.access_key_id == KEY
+
+
+def test_what_is_quick_is_done_at_once_and_the_rest_by_a_worker() -> None:
+    threads: dict[str, str] = {}
+
+    def note(invocation: Invocation) -> dict[str, Any]:
+        threads[invocation.operation] = threading.current_thread().name
+        return {}
+
+    server = Server(answer=note, is_quick=lambda invocation: invocation.operation == "DescribeVpcs")
+    for action in ("DescribeVpcs", "DescribeSubnets"):
+        assert server.send(signed({**VPCS, "Action": action})).status_code == 200
+    assert threads["DescribeVpcs"] == threading.current_thread().name
+    assert threads["DescribeSubnets"].startswith("call")
+
+
+def test_a_method_that_the_api_has_not_is_refused(server: Server) -> None:
+    response = server.ask("PUT", f"http://{HOST}/")
+    assert (response.status_code, response.headers["allow"]) == (405, "GET, POST")

@@ -13,11 +13,12 @@ import httpx
 from botocore.auth import SigV4Auth, SigV4QueryAuth
 from botocore.awsrequest import AWSPreparedRequest, AWSRequest
 from botocore.credentials import Credentials
-from starlette.routing import BaseRoute
+from starlette.routing import Route
 from wire_samples import SERVICES
 
 from sidedoor import errors
-from sidedoor.aws.server import Credential, Invocation, application
+from sidedoor.aws.door import Credential, Invocation
+from sidedoor.aws.server import application
 from sidedoor.aws.signature import HttpRequest
 from sidedoor.identity.model import Caller, CallerKind
 
@@ -81,7 +82,8 @@ class Server:
 
     table: Mapping[str, list[str]] = field(default_factory=lambda: {name: list(s.offered) for name, s in SERVICES.items()})
     answer: Callable[[Invocation], dict[str, Any]] = lambda invocation: {}
-    routes: list[BaseRoute] = field(default_factory=list)
+    routes: list[Route] = field(default_factory=list)
+    is_quick: Callable[[Invocation], bool] | None = None
     invocations: list[Invocation] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -91,6 +93,7 @@ class Server:
             invoke=self._invoke,
             clock=lambda: datetime.now(UTC),
             routes=self.routes,
+            is_quick=self.is_quick,
         )
 
     @staticmethod

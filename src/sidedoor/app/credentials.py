@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from sidedoor.aws.server import Authenticate, Credential
+from sidedoor.aws.door import Authenticate, Credential
 
 SECONDS = 1.0
 """How long another control plane's change of a key may stay unseen; AWS's own take longer to be known everywhere."""

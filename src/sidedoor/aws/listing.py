@@ -46,6 +46,23 @@ def filtered(
     return found
 
 
+def exact(filters: Sequence[Mapping[str, Any]] | None, name: str) -> frozenset[str] | None:
+    """The values that the filters of this name let pass, where they name them; None where they do not (no filter, a wildcard).
+
+    For a store that finds what has a value faster than it reads everything; ``filtered`` still decides.
+    """
+    passed: frozenset[str] | None = None
+    for one in filters or ():
+        if one.get("Name") == name:
+            values = frozenset(str(value) for value in one.get("Values") or ())
+            if _WILD.search("".join(values)) is None:
+                passed = values if passed is None else passed & values
+    return passed
+
+
+_WILD = re.compile(r"[*?\\]")
+
+
 def _field(name: str, fields: Mapping[str, Field[T]], tags: Callable[[T], Mapping[str, str]] | None) -> Field[T]:
     if name in fields:
         return fields[name]

@@ -44,6 +44,8 @@ def fields(*encoded: str | bytes) -> dict[str, str]:
     """The fields of form-encoded texts (query string, body). One that comes twice is refused: which would be meant?"""
     found: dict[str, str] = {}
     for text in encoded:
+        if not text:
+            continue
         try:
             decoded = text if isinstance(text, str) else text.decode()
             pairs = parse_qsl(decoded, keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)

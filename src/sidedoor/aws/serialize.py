@@ -76,12 +76,22 @@ def _nothing(answer: Mapping[str, Any]) -> str:
 
 def _element(tag: str, shape: Shape) -> Writer:
     if shape.type_name == "structure":
-        return _wrapped(tag, _members(shape))
+        return _members(shape, f"<{tag}>", f"</{tag}>")
     if shape.type_name == "list":
         return _list(tag, shape)
     if shape.type_name == "map":
         return _map(tag, shape)
-    return _wrapped(tag, _SCALAR[shape.type_name])
+    return _text_element(tag) if shape.type_name == "string" else _wrapped(tag, _SCALAR[shape.type_name])
+
+
+def _text_element(tag: str) -> Writer:
+    """``_wrapped(tag, _text)`` in one step: most of an answer is text."""
+    opening, closing = f"<{tag}>", f"</{tag}>"
+
+    def element(value: str) -> str:
+        return f"{opening}{value if _SPECIAL.search(value) is None else _text(value)}{closing}"
+
+    return element
 
 
 def _wrapped(tag: str, content: Writer) -> Writer:
@@ -89,8 +99,8 @@ def _wrapped(tag: str, content: Writer) -> Writer:
     return lambda value: f"{opening}{content(value)}{closing}"
 
 
-def _members(shape: Shape) -> Writer:
-    """A structure's members, without the element around them."""
+def _members(shape: Shape, opening: str = "", closing: str = "") -> Writer:
+    """A structure's members between these tags."""
 
     @cache  # at the first use, since a shape may contain itself
     def writers() -> dict[str, Writer]:
@@ -99,7 +109,8 @@ def _members(shape: Shape) -> Writer:
     def members(value: Mapping[str, Any]) -> str:
         by_name = writers()
         try:
-            return "".join([by_name[name](member) for name, member in value.items() if member is not None])
+            written = "".join([by_name[name](member) for name, member in value.items() if member is not None])
+            return f"{opening}{written}{closing}"
         except KeyError as error:
             raise TypeError(f"{shape.name} has no member {error}") from None
 
@@ -120,7 +131,7 @@ def _list(tag: str, shape: Shape) -> Writer:
         return _element(tag if flattened else str(shape.member.serialization.get("name") or "member"), shape.member)
 
     def items(values: list[Any]) -> str:
-        if isinstance(values, str | Mapping):
+        if type(values) is not list and isinstance(values, str | Mapping):
             raise TypeError(f"{shape.name} is a list, not {values!r}")
         return "".join(map(item(), values))
 

@@ -77,7 +77,7 @@ def _new(
 
 
 def _check_quota(call: Call, vpc: Vpc) -> None:
-    there = [one for one in call.tables.endpoints.where(vpc_id=vpc.id) if one.state is not State.DELETING]
+    there = [state for state in call.tables.endpoints.values("state", vpc_id=vpc.id) if state != State.DELETING]
     if len(there) >= call.settings.endpoints_per_vpc:
         raise errors.EndpointLimitExceeded(vpc_id=vpc.id, limit=call.settings.endpoints_per_vpc)
 

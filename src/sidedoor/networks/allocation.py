@@ -27,7 +27,7 @@ def allocate_interface(
     Raises ``InvalidIPAddress.InUse``, ``InvalidParameterValue`` (outside the subnet or reserved) or
     ``InsufficientFreeAddressesInSubnet``.
     """
-    taken = {one.address for one in call.tables.interfaces.where(subnet_id=subnet.id)}
+    taken = set(call.tables.interfaces.values("address", subnet_id=subnet.id))
     if address is None:
         address = free_address(subnet.cidr, taken)
         if address is None:

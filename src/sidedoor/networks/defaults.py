@@ -40,6 +40,10 @@ class DefaultVpcs:
             perform(self._store, access, "CreateDefaultVpc", _begin, {})
             begun.add(here)
 
+    def knows(self, account: str, region: str) -> bool:
+        """Whether ``ensure`` has nothing to do for this account and region, not even to read."""
+        return (account, region) in self._begun
+
     def forget(self) -> None:
         """To be called after the database was emptied.
 

@@ -216,7 +216,7 @@ TARGETS = _kind("targets", Target, fed=True, index=(*_OWNED, ("target_group_id",
 TARGET_HEALTH = _kind("target_health", TargetHealth, index=(("target_group_id",),))
 SERVICES = _kind("services", Service, fed=True, index=_OWNED)
 PERMISSIONS = _kind("permissions", Permission, index=(("principal",),), unique=(("service_id", "principal"),))
-ENDPOINTS = _kind("endpoints", Endpoint, fed=True, index=(*_OWNED, ("service_id",), ("vpc_id",)))
+ENDPOINTS = _kind("endpoints", Endpoint, fed=True, index=(*_OWNED, ("service_id", "state"), ("vpc_id",)))
 CONNECTION_NOTIFICATIONS = _kind(
     "connection_notifications", ConnectionNotification, index=(*_OWNED, ("service_id",), ("endpoint_id",))
 )

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Hashable, Iterable, Mapping
+from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
 import sqlalchemy as sa
@@ -53,6 +54,8 @@ class RowReader(Generic[R]):
         for field in kind.fields:
             column = kind.table.c[field.name].type.dialect_impl(dialect).result_processor(dialect, None)
             steps = [step for step in (column, None if field.plain else codec.reader(field.annotation)) if step is not None]
+            if field.annotation == tuple[str, ...] and len(steps) == 2:
+                steps = [_remembering(*steps)]
             self._converted += [(field.name, step) for step in steps]
 
     def __call__(self, row: Iterable[Any]) -> R:
@@ -62,6 +65,16 @@ class RowReader(Generic[R]):
             if value is not None:
                 values[name] = convert(value)
         return self._record(**values)
+
+
+def _remembering(read: Convert, structure: Convert) -> Convert:
+    """Both steps in one, remembered by the column's text: rows of a listing share many of their lists, which never change."""
+
+    @lru_cache(maxsize=4096)
+    def convert(value: Any) -> Any:
+        return structure(read(value))
+
+    return convert
 
 
 class Statements:
