@@ -35,8 +35,8 @@ _MIGRATION_LOCK = 4680
 """PostgreSQL's advisory lock that keeps two processes from migrating at once."""
 
 
-_SQLITE_READ = ("PRAGMA query_only=ON", "BEGIN")
-_SQLITE_WRITE = ("PRAGMA query_only=OFF", "BEGIN IMMEDIATE")
+_SQLITE_READ = ("BEGIN",)
+_SQLITE_WRITE = ("BEGIN IMMEDIATE",)
 _POSTGRESQL_READ = ("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",)
 _POSTGRESQL_WRITE = ("BEGIN ISOLATION LEVEL READ COMMITTED", "SELECT value FROM revision FOR UPDATE")
 """READ COMMITTED: a writer that waited for the revision's row then sees what the one before it committed."""
@@ -57,6 +57,7 @@ class Store:
         self._url = _parsed(url)
         self._sqlite = self._url.get_backend_name() == "sqlite"
         self.engine = _sqlite_engine(self._url) if self._sqlite else _postgresql_engine(self._url)
+        self._readers = _sqlite_engine(self._url, reads_only=True) if self._sqlite else self.engine
         self._statements = Statements(self.engine.dialect)
         self._writer = threading.Lock()
         self._watchers: list[Callable[[int], None]] = []
@@ -100,13 +101,14 @@ class Store:
     @contextmanager
     def read(self) -> Iterator[Tables]:
         """A snapshot: everything read in it is of one moment, and nothing can be written."""
-        with self._transaction(_SQLITE_READ if self._sqlite else _POSTGRESQL_READ) as connection:
+        with self._transaction(self._readers, _SQLITE_READ if self._sqlite else _POSTGRESQL_READ) as connection:
             yield Tables(connection)
 
     @contextmanager
     def write(self) -> Iterator[Tables]:
         """The only writer until it ends: commits at the end of the block, rolls back when it raises."""
-        with self._writer, self._transaction(_SQLITE_WRITE if self._sqlite else _POSTGRESQL_WRITE) as connection:
+        opening = _SQLITE_WRITE if self._sqlite else _POSTGRESQL_WRITE
+        with self._writer, self._transaction(self.engine, opening) as connection:
             tables = Tables(connection)
             yield tables
             revision = tables.journal.write(connection)
@@ -115,9 +117,9 @@ class Store:
                 watcher(revision)
 
     @contextmanager
-    def _transaction(self, opening: Sequence[str]) -> Iterator[Connection]:
+    def _transaction(self, engine: sa.Engine, opening: Sequence[str]) -> Iterator[Connection]:
         """A transaction that these statements begin."""
-        driver = self.engine.raw_connection()
+        driver = engine.raw_connection()
         try:
             cursor = driver.cursor()
             for statement in opening:
@@ -133,6 +135,7 @@ class Store:
         return lambda: self._watchers.remove(watcher)
 
     def close(self) -> None:
+        self._readers.dispose()
         self.engine.dispose()
 
 
@@ -148,7 +151,11 @@ def _parsed(text: str) -> sa.URL:
     raise DatabaseUnusable("A database is named by a URL: sqlite:////path/to/file or postgresql://user@host/name.")
 
 
-def _sqlite_engine(url: sa.URL) -> sa.Engine:
+def _sqlite_engine(url: sa.URL, *, reads_only: bool = False) -> sa.Engine:
+    """Readers have connections of their own: to turn ``query_only`` on or off expires every prepared statement.
+
+    The connection that was used last is used next, for it has its pages and statements at hand.
+    """
     if not url.database or url.database == ":memory:":
         raise DatabaseUnusable("Sidedoor keeps its database in a file: name one, as in sqlite:////var/lib/sidedoor/sidedoor.db")
     try:
@@ -157,10 +164,10 @@ def _sqlite_engine(url: sa.URL) -> sa.Engine:
     except (OSError, sqlite3.DatabaseError) as error:
         raise DatabaseUnusable(f"The database {url.database} cannot be used: {error}") from error
     engine = sa.create_engine(
-        url, pool_size=8, max_overflow=24, paramstyle="named", json_deserializer=_read_json,
-        connect_args={"timeout": _BUSY_SECONDS},
+        url, pool_size=8, max_overflow=24, pool_use_lifo=True, paramstyle="named", json_deserializer=_read_json,
+        connect_args={"timeout": _BUSY_SECONDS, "cached_statements": 512},
     )  # fmt: skip
-    sa.event.listen(engine, "connect", _prepare_sqlite)
+    sa.event.listen(engine, "connect", _prepare_sqlite_reader if reads_only else _prepare_sqlite)
     sa.event.listen(engine, "begin", _begin_sqlite)
     return engine
 
@@ -214,7 +221,11 @@ def _prepare_sqlite(connection: Any, _: object) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
+def _prepare_sqlite_reader(connection: Any, record: object) -> None:
+    _prepare_sqlite(connection, record)
+    connection.execute("PRAGMA query_only=ON")
+
+
 def _begin_sqlite(connection: sa.Connection) -> None:
     writes = connection.get_execution_options().get("write", False)
-    connection.exec_driver_sql(f"PRAGMA query_only={'OFF' if writes else 'ON'}")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
