@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import click
 
 from sidedoor import __version__, logs
-from sidedoor.settings import Settings, SettingsError, default_state, listen_address
+from sidedoor.settings import CONNECTIONS_PER_TARGET, Settings, SettingsError, default_state, listen_address
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -48,6 +48,9 @@ def _agent_options(command: F) -> F:
                      help="Where the VPCs stand: network namespaces, or addresses 127.x.y.z."),
         click.option("--pending-seconds", type=click.FloatRange(0, 600), default=0.0, show_default=True,
                      help="Hold an accepted endpoint in `pending` at least so long, as AWS does: for clients that must wait."),
+        click.option("--connections-per-target", type=click.IntRange(1, CONNECTIONS_PER_TARGET), show_default=True,
+                     default=CONNECTIONS_PER_TARGET,
+                     help="Connections that a load balancer's address may have open to one target: fewer, to see the limit."),
         click.option("--keep-dataplane", is_flag=True, help="Leave namespaces and Envoy running at the end."),
     ):  # fmt: skip
         command = option(command)

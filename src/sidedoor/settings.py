@@ -11,6 +11,9 @@ from typing import Literal
 
 Network = Literal["auto", "netns", "loopback"]
 
+CONNECTIONS_PER_TARGET = 55_000
+"""What an address of a Network Load Balancer can have open to one target (NLB user guide, "Port allocation errors")."""
+
 SOCKET_PATH_LIMIT = 107
 """Linux's limit for the path of a Unix socket, without the final zero (unix(7))."""
 
@@ -36,6 +39,8 @@ class Settings:
     keep_dataplane: bool = False
     pending_seconds: float = 0.0
     """How long an accepted endpoint stays ``pending`` at least."""
+    connections_per_target: int = CONNECTIONS_PER_TARGET
+    """Connections that one load balancer address may have open to one target."""
     log_level: str = "info"
 
     def __post_init__(self) -> None:

@@ -128,6 +128,7 @@ class Supervisor:
             common += ["--database", settings.database] if settings.database else []
             return [*common, "--dev"] if settings.dev else common
         common += ["--network", settings.network, "--pending-seconds", str(settings.pending_seconds)]
+        common += ["--connections-per-target", str(settings.connections_per_target)]
         return [*common, "--keep-dataplane"] if settings.keep_dataplane else common
 
     async def _announce(self) -> None:

@@ -60,7 +60,7 @@ def test_a_sticky_door_hashes_the_clients_address() -> None:
 
 
 def test_a_cluster_connects_from_the_nodes_address_in_the_providers_namespace() -> None:
-    assert as_dict(resources.cluster(CLUSTER, PROVIDER)) == {
+    assert as_dict(resources.cluster(CLUSTER, PROVIDER, 55_000)) == {
         "name": "eni-2/targetgroup/web/1",
         "type": "EDS",
         "eds_cluster_config": {"eds_config": {"ads": {}, "resource_api_version": "V3"}},
@@ -81,13 +81,13 @@ def test_a_cluster_connects_from_the_nodes_address_in_the_providers_namespace() 
 
 
 def test_a_sticky_cluster_spreads_by_maglev() -> None:
-    cluster = as_dict(resources.cluster(replace(CLUSTER, sticky=True), PROVIDER))
+    cluster = as_dict(resources.cluster(replace(CLUSTER, sticky=True), PROVIDER, 55_000))
     assert cluster["lb_policy"] == "MAGLEV"
     assert cluster["maglev_lb_config"] == {"table_size": "16381"}
 
 
 def test_a_cluster_with_proxy_protocol_lets_the_endpoints_id_through() -> None:
-    cluster = as_dict(resources.cluster(replace(CLUSTER, proxy_protocol=True), PROVIDER))
+    cluster = as_dict(resources.cluster(replace(CLUSTER, proxy_protocol=True), PROVIDER, 55_000))
     transport = cluster["transport_socket"]["typed_config"]
     assert transport["@type"] == PROXY_PROTOCOL
     assert transport["config"] == {
@@ -125,7 +125,7 @@ def test_an_assignment_without_hosts_is_empty() -> None:
 
 def test_the_names_of_the_types_are_those_of_the_messages() -> None:
     made = {
-        resources.CLUSTER: resources.cluster(CLUSTER, PROVIDER),
+        resources.CLUSTER: resources.cluster(CLUSTER, PROVIDER, 55_000),
         resources.ENDPOINTS: resources.assignment("one", ()),
         resources.LISTENER: resources.listener(DOOR, CONSUMER),
     }

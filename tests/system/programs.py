@@ -1,7 +1,8 @@
 """Programs that the tests run inside interfaces, beside the demonstration's own. Only the standard library.
 
 ``capture ADDRESS PORT`` accepts connections and prints the first bytes of each as hex. ``sniff`` prints every IPv4 packet
-that the interface receives. ``knock ADDRESS PORT...`` tries to connect to each port and prints what happened.
+that the interface receives. ``knock ADDRESS PORT...`` tries to connect to each port and prints what happened. ``hold ADDRESS
+PORT COUNT`` opens that many streams one after the other, keeps them, and prints of each whether it got an answer.
 """
 
 from __future__ import annotations
@@ -59,6 +60,20 @@ def knock(address: str, *ports: str) -> None:
             say({"port": int(port), "outcome": type(error).__name__})
 
 
+def hold(address: str, port: str, count: str) -> None:
+    kept = []
+    for _ in range(int(count)):
+        connection = socket.create_connection((address, int(port)), 5.0)
+        kept.append(connection)
+        try:
+            connection.sendall(b"GET /stream HTTP/1.0\r\n\r\n")
+            say({"outcome": "answered" if connection.recv(1) else "closed"})
+        except OSError as error:
+            say({"outcome": type(error).__name__})
+    for connection in kept:
+        connection.close()
+
+
 if __name__ == "__main__":
     verb, *arguments = sys.argv[1:]
-    {"capture": capture, "sniff": sniff, "knock": knock}[verb](*arguments)
+    {"capture": capture, "sniff": sniff, "knock": knock, "hold": hold}[verb](*arguments)

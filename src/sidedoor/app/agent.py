@@ -52,7 +52,7 @@ def driver(settings: Settings, placement: Placement) -> Driver:
     if placement.mode == "netns":
         from sidedoor.dataplane.netns.driver import NetnsDriver
 
-        return NetnsDriver(settings.run)
+        return NetnsDriver(settings.run, settings.connections_per_target)
     from sidedoor.dataplane.loopback.driver import LoopbackDriver
 
     return LoopbackDriver(settings.state)
@@ -83,7 +83,10 @@ async def _run(settings: Settings, placement: Placement, stopped: asyncio.Event)
     cache = Cache(settings.state / "agent.db")
     ads = AdsServer(settings.run / "xds.sock", on_change=lambda owner: agent.envoy_changed(owner))
     envoy = EnvoyProcess(settings.run, settings.logs)
-    agent = Agent(chosen, ads, cache, reports, pending_seconds=settings.pending_seconds)
+    agent = Agent(
+        chosen, ads, cache, reports, pending_seconds=settings.pending_seconds,
+        connections_per_target=settings.connections_per_target,
+    )  # fmt: skip
     revision = agent.load()
     await ads.start()
     async with asyncio.TaskGroup() as tasks:

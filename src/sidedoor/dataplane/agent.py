@@ -31,6 +31,7 @@ from sidedoor.dataplane.resolvers import Resolvers
 from sidedoor.dataplane.wanted import RECORDS, Unit, UnitKind, Wanted
 from sidedoor.endpoints.model import Endpoint, State
 from sidedoor.loadbalancers.model import HealthState, LoadBalancerState
+from sidedoor.settings import CONNECTIONS_PER_TARGET
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +51,16 @@ class Agent:
     each as it was when that was made. ``_taught``: endpoint id -> the VPC whose resolver was taught its names.
     """
 
-    def __init__(self, driver: Driver, ads: AdsServer, cache: Cache, reports: Reports, *, pending_seconds: float = 0.0) -> None:
+    def __init__(
+        self,
+        driver: Driver,
+        ads: AdsServer,
+        cache: Cache,
+        reports: Reports,
+        *,
+        pending_seconds: float = 0.0,
+        connections_per_target: int = CONNECTIONS_PER_TARGET,
+    ) -> None:
         self._driver = driver
         self._ads = ads
         self._cache = cache
@@ -71,6 +81,7 @@ class Agent:
         self._revision: int | None = None
         self._fresh = False
         self._pending_seconds = pending_seconds
+        self._connections_per_target = connections_per_target
         self._held: dict[str, tuple[int, float]] = {}
 
     # --- what is wanted -------------------------------------------------------------------------------------------
@@ -220,7 +231,10 @@ class Agent:
 
     def _mend_balancer(self, balancer_id: str) -> None:
         clusters = desired.clusters(self.wanted, balancer_id)
-        messages = {one.name: resources.cluster(one, self._driver.locate(one.vpc_id, one.source)) for one in clusters}
+        messages = {
+            one.name: resources.cluster(one, self._driver.locate(one.vpc_id, one.source), self._connections_per_target)
+            for one in clusters
+        }
         self._clusters[balancer_id] = clusters
         self._ads.set(f"balancer/{balancer_id}", resources.CLUSTER, messages)
         self.prober.set(balancer_id, clusters)

@@ -17,6 +17,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
+from sidedoor.dataplane import source_ports
 from sidedoor.dataplane.desired import Cluster, Host
 from sidedoor.dataplane.driver import DriverError, Place
 from sidedoor.loadbalancers.model import HealthCheck, HealthReason, HealthState, Verdict
@@ -209,9 +210,7 @@ class Prober:
             source = self._locate(probe.vpc_id, probe.source).address
             target = self._locate(probe.vpc_id, probe.target.address).address
             with self._open_socket(probe.vpc_id) as attempt:
-                # The port is chosen in connect: bind would keep it from every other connection of this address.
-                attempt.setsockopt(socket.IPPROTO_IP, socket.IP_BIND_ADDRESS_NO_PORT, 1)
-                attempt.bind((source, 0))
+                source_ports.bind_for_probe(attempt, source)
                 async with self._clock.timeout(probe.check.timeout):
                     await asyncio.get_running_loop().sock_connect(attempt, (target, probe.port))
         except TimeoutError:

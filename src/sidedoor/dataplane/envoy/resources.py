@@ -36,9 +36,6 @@ LISTENER = "type.googleapis.com/envoy.config.listener.v3.Listener"
 
 CONNECT_SECONDS = 5
 
-CONNECTIONS_PER_TARGET = 55_000
-"""What one load balancer address can have open to one target: NLB user guide, "Port allocation errors"."""
-
 UNLIMITED = 2**32 - 1
 
 LISTEN_BACKLOG = 4096
@@ -81,8 +78,11 @@ def _tcp_proxy(door: Door) -> Any:
     )
 
 
-def cluster(cluster: Cluster, source: Place) -> Any:
-    """The cluster of a load balancer's node and one of its target groups: connects from the node's address."""
+def cluster(cluster: Cluster, source: Place, connections_per_target: int) -> Any:
+    """The cluster of a load balancer's node and one of its target groups: connects from the node's address.
+
+    ``connections_per_target``: what this node may have open to one of its targets; a connection beyond that is refused.
+    """
     return ClusterConfig(
         name=cluster.name,
         type=ClusterConfig.EDS,
@@ -91,7 +91,7 @@ def cluster(cluster: Cluster, source: Place) -> Any:
         ),
         connect_timeout=Duration(seconds=CONNECT_SECONDS),
         upstream_bind_config=BindConfig(source_address=_address(source, 0).socket_address),
-        circuit_breakers=_circuit_breakers(),
+        circuit_breakers=_circuit_breakers(connections_per_target),
         **_balancing(cluster.sticky),
         **({"transport_socket": _proxy_protocol()} if cluster.proxy_protocol else {}),
     )
@@ -104,10 +104,10 @@ def _balancing(sticky: bool) -> dict[str, Any]:
     return {"lb_policy": ClusterConfig.MAGLEV, "maglev_lb_config": table}
 
 
-def _circuit_breakers() -> Any:
+def _circuit_breakers(connections_per_target: int) -> Any:
     """No limit on the whole (Envoy's is 1,024, and a connection that is being made counts as a request), one on each target."""
     every = {name: UInt32Value(value=UNLIMITED) for name in ("max_connections", "max_pending_requests", "max_requests")}
-    each = UInt32Value(value=CONNECTIONS_PER_TARGET)
+    each = UInt32Value(value=connections_per_target)
     return CircuitBreakers(
         thresholds=[CircuitBreakers.Thresholds(**every)],
         per_host_thresholds=[CircuitBreakers.Thresholds(max_connections=each)],

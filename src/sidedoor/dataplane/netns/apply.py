@@ -8,7 +8,6 @@ Rule 3: IPv6 is off in every namespace before it has a link, and no namespace bu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import ExitStack
 from ipaddress import IPv4Interface, IPv4Network
 from types import TracebackType
@@ -53,8 +52,10 @@ def make_fabric(namespaces: Namespaces) -> None:
 class Builder:
     """Carries out steps, with its sockets in the fabric and in the VPCs open until the ``with`` block ends."""
 
-    def __init__(self, namespaces: Namespaces) -> None:
+    def __init__(self, namespaces: Namespaces, flow_ports: tuple[int, int]) -> None:
+        """``flow_ports``: the first and the last port from which load balancers' nodes connect to targets."""
         self._namespaces = namespaces
+        self._flow_ports = flow_ports
         self._open = ExitStack()
         self._routers: dict[str, Links] = {}
         with namespaces.entered(FABRIC):
@@ -102,10 +103,10 @@ class Builder:
         mark = f"{step.vpc_id} {step.cidr}"
         if step.vpc_id in self._namespaces:
             with self._namespaces.entered(step.vpc_id):
-                _set_up(forward=True, mark=mark)
+                _set_up_router(mark, self._flow_ports)
         else:
             with self._namespaces.made(step.vpc_id):
-                _set_up(forward=True, mark=mark)
+                _set_up_router(mark, self._flow_ports)
 
     def _remove_network(self, step: RemoveNetwork) -> None:
         if step.vpc_id not in self._namespaces:
@@ -217,12 +218,6 @@ class Builder:
         inside.set_default_gateway(step.gateway)
 
 
-def carry_out(namespaces: Namespaces, steps: Sequence[Step]) -> None:
-    with Builder(namespaces) as builder:
-        for step in steps:
-            builder.carry_out(step)
-
-
 def _is_pair(one: Link | None, other: Link | None) -> bool:
     return one is not None and other is not None and one.peer == other.index and other.peer == one.index
 
@@ -238,6 +233,16 @@ def _set_up(*, forward: bool, mark: str | None = None) -> None:
     with Links() as links:
         loopback = links.get(LOOPBACK)
         links.set(loopback, state="up", **({} if mark is None else {"ifalias": mark}))
+
+
+def _set_up_router(mark: str, flow_ports: tuple[int, int]) -> None:
+    """A VPC's: besides forwarding it holds the load balancers' nodes, and with them the ports of their connections.
+
+    A connection's port is free again a second after its end (tcp_tw_reuse): what counts is how many are open.
+    """
+    _set_up(forward=True, mark=mark)
+    kernel.set_sysctl("ipv4/ip_local_port_range", f"{flow_ports[0]} {flow_ports[1]}")
+    kernel.set_sysctl("ipv4/tcp_tw_reuse", "1")
 
 
 _SETTINGS = {

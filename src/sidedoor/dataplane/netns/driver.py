@@ -12,13 +12,14 @@ import socket
 from collections.abc import Sequence
 from pathlib import Path
 
-from sidedoor.dataplane import flows
+from sidedoor.dataplane import flows, source_ports
 from sidedoor.dataplane.desired import Network
 from sidedoor.dataplane.driver import DriverError, Place
 from sidedoor.dataplane.netns.apply import Builder, make_fabric
 from sidedoor.dataplane.netns.namespaces import Namespaces
 from sidedoor.dataplane.netns.observe import observe, reaches
 from sidedoor.dataplane.plan import Step
+from sidedoor.settings import CONNECTIONS_PER_TARGET
 
 log = logging.getLogger(__name__)
 
@@ -29,8 +30,9 @@ class NetnsDriver:
     name = "netns"
     resolver_port = 53
 
-    def __init__(self, run_dir: Path) -> None:
+    def __init__(self, run_dir: Path, connections_per_target: int = CONNECTIONS_PER_TARGET) -> None:
         self._namespaces = Namespaces(run_dir / "netns")
+        self._flow_ports = source_ports.of_flows(connections_per_target)
         self._cannot_cut = False
 
     def start(self) -> None:
@@ -53,7 +55,7 @@ class NetnsDriver:
         if not steps:
             return
         self.start()
-        with Builder(self._namespaces) as builder:
+        with Builder(self._namespaces, self._flow_ports) as builder:
             for step in steps:
                 try:
                     builder.carry_out(step)
