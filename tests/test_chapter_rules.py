@@ -98,7 +98,7 @@ def test_R10_consumers_use_the_endpoints_own_names_and_private_dns_is_refused(si
     service = site.open_service()
     names = [entry["DnsName"] for entry in site.endpoint(service)["DnsEntries"]]
     assert all(name.endswith(f".{service['BaseEndpointDnsNames'][0]}") for name in names)
-    with pytest.raises(errors.InvalidParameter, match="Private DNS can't be enabled"):
+    with pytest.raises(errors.PrivateDnsNotProvided, match="Private DNS can't be enabled"):
         site.endpoint(service, PrivateDnsEnabled=True)
 
 
