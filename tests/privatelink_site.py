@@ -5,6 +5,7 @@ The two accounts call their zones differently: use1-az1 is us-east-1d for the pr
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
@@ -20,7 +21,7 @@ from sidedoor.identity.model import Caller, CallerKind
 from sidedoor.loadbalancers.load_balancers import create_load_balancer
 from sidedoor.networks.model import Interface
 from sidedoor.networks.subnets import create_subnet
-from sidedoor.networks.vpcs import create_vpc
+from sidedoor.networks.vpcs import create_vpc, modify_vpc_attribute
 from sidedoor.services.operations import (
     create_vpc_endpoint_service_configuration,
     delete_vpc_endpoint_service_configurations,
@@ -29,6 +30,7 @@ from sidedoor.services.operations import (
 from sidedoor.services.permissions import modify_vpc_endpoint_service_permissions
 from sidedoor.store.engine import Store
 from sidedoor.store.schema import OutboxEvent
+from sidedoor.verifier import Verifier
 
 PROVIDER, CONSUMER, STRANGER = "111111111111", "222222222222", "333333333333"
 REGION = "us-east-1"
@@ -154,6 +156,22 @@ class Site:
 
     def delete(self, endpoint: dict[str, Any], account: str = CONSUMER) -> list[dict[str, Any]]:
         return self.ask(delete_vpc_endpoints, account=account, VpcEndpointIds=[endpoint["VpcEndpointId"]])["Unsuccessful"]
+
+    def prove(self) -> None:
+        """Proves every private DNS name that waits for it."""
+        self.verify(trust=True)
+
+    def verify(self, texts: Any = None, *, trust: bool = False) -> None:
+        """One turn of a verifier that looks at the world's clock."""
+        asyncio.run(Verifier(self.world.store, texts=texts, trust=trust, every=60, clock=lambda: self.world.now).turn())
+
+    def name_state(self, service: dict[str, Any]) -> str:
+        found: str = self.described_service(service)["PrivateDnsNameConfiguration"]["State"]
+        return found
+
+    def allow_private_names(self, account: str = CONSUMER) -> None:
+        """Turns the account's VPC's DNS hostnames on."""
+        self.ask(modify_vpc_attribute, account=account, VpcId=self.vpc(account), EnableDnsHostnames={"Value": True})
 
     def delete_service(self, service: dict[str, Any], account: str = PROVIDER) -> list[dict[str, Any]]:
         request = {"ServiceIds": [service["ServiceId"]]}

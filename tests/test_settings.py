@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sidedoor.settings import SOCKET_PATH_LIMIT, Settings, SettingsError, default_state, listen_address
+from sidedoor.settings import SOCKET_PATH_LIMIT, Settings, SettingsError, default_state, listen_address, server_address
 from sidedoor.supervisor import locked
 
 
@@ -114,3 +114,37 @@ def test_a_state_directory_is_held_by_one_process_of_a_kind_until_that_lets_go(t
             pass
     with locked(settings, "agent"):
         pass
+
+
+# --- who proves private DNS names ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("192.0.2.53", ("192.0.2.53", 53)),
+        ("127.0.0.1:5353", ("127.0.0.1", 5353)),
+        ("2001:db8::1", ("2001:db8::1", 53)),
+        ("[2001:db8::1]", ("2001:db8::1", 53)),
+        ("[::1]:5353", ("::1", 5353)),
+    ],
+)
+def test_a_dns_server_is_an_address_and_by_default_port_53(text: str, address: tuple[str, int], tmp_path: Path) -> None:
+    assert server_address(text) == address
+    assert Settings(state=tmp_path, verify_dns=text).verify_dns == text
+
+
+@pytest.mark.parametrize(
+    "text", ["", "Own", "dns.example.com", "127.0.0.1:", "127.0.0.1:0", "127.0.0.1:65536", "[::1", "1:2", ":53"]
+)
+def test_what_proves_no_name_is_refused_in_a_sentence(text: str, tmp_path: Path) -> None:
+    with pytest.raises(
+        SettingsError, match=r"is none of own, host, trust and no DNS server's address: give one as --verify-dns"
+    ):
+        Settings(state=tmp_path, verify_dns=text)
+
+
+@pytest.mark.parametrize("word", ["own", "host", "trust"])
+def test_words_say_who_proves_names_and_nobody_is_asked_by_default(word: str, tmp_path: Path) -> None:
+    assert Settings(state=tmp_path, verify_dns=word).verify_dns == word
+    assert Settings(state=tmp_path).verify_dns == "own"

@@ -1,4 +1,4 @@
-"""The command line: up · serve · agent · exec · plan · doctor · accounts.
+"""The command line: up · serve · agent · exec · plan · doctor · accounts · dns.
 
 Rule 1: a command's error is one sentence that says what to do, and exit status 2.
 Rule 2: a command imports what it needs when it runs, so that ``sidedoor exec`` does not wait for what only ``serve`` needs.
@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import click
 
 from sidedoor import __version__, logs
-from sidedoor.settings import CONNECTIONS_PER_TARGET, Settings, SettingsError, default_state, listen_address
+from sidedoor.settings import CONNECTIONS_PER_TARGET, OWN, Settings, SettingsError, default_state, listen_address
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -37,6 +37,11 @@ def _serve_options(command: F) -> F:
                      help="URL of the database, for example postgresql://user@host/name; default: SQLite in --state."),
         click.option("--dev", is_flag=True,
                      help="Accept any secret; a 12-digit access key id is that account. For tests only."),
+        click.option("--verify-dns", default=OWN, show_default=True, metavar="own|host|trust|ADDRESS[:PORT]",
+                     help="What proves a private DNS name: only the records of `sidedoor dns`; or also the host's DNS servers, "
+                     "or the one at ADDRESS; or nothing has to (trust)."),
+        click.option("--verify-dns-seconds", type=click.FloatRange(1, 3600), default=60.0, show_default=True,
+                     help="How often a private DNS name that waits for its proof is looked at."),
     ):  # fmt: skip
         command = option(command)
     return command
@@ -57,6 +62,7 @@ def _agent_options(command: F) -> F:
     return command
 
 
+_database_option = click.option("--database", default=None, help="URL of the database; default: SQLite in --state.")
 _parent_option = click.option("--parent", type=int, default=None, hidden=True)
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -103,14 +109,14 @@ def up(log_level: str, /, state: Path, listen: str, **options: Any) -> None:
 @_state_option
 @_serve_options
 @_parent_option
-def serve(state: Path, listen: str, database: str | None, dev: bool, parent: int | None) -> None:
+def serve(state: Path, listen: str, parent: int | None, **options: Any) -> None:
     """Run the control plane alone: the API and the agent's link."""
     from sidedoor.app import control_plane
     from sidedoor.supervisor import locked
 
     _follow(parent)
     host, port = listen_address(listen)
-    settings = Settings(state=state.resolve(), host=host, port=port, database=database, dev=dev)
+    settings = Settings(state=state.resolve(), host=host, port=port, **options)
     with locked(settings, "serve"):
         control_plane.run(settings)
 
@@ -197,7 +203,7 @@ def accounts() -> None:
 
 @accounts.command("create")
 @_state_option
-@click.option("--database", default=None, help="URL of the database; default: SQLite in --state.")
+@_database_option
 @click.option("--id", "account_id", default=None, help="The 12-digit account id; default: a random one.")
 @_json_option
 @click.argument("name")
@@ -211,7 +217,7 @@ def accounts_create(state: Path, database: str | None, account_id: str | None, a
 
 @accounts.command("list")
 @_state_option
-@click.option("--database", default=None, help="URL of the database; default: SQLite in --state.")
+@_database_option
 @_json_option
 def accounts_list(state: Path, database: str | None, as_json: bool) -> None:
     """List the accounts."""
@@ -223,6 +229,53 @@ def accounts_list(state: Path, database: str | None, as_json: bool) -> None:
         return
     for one in found:
         click.echo(f"{one['AccountId']}  {one['Name']}")
+
+
+@main.group()
+def dns() -> None:
+    """DNS records of this installation's own, which prove private DNS names."""
+
+
+@dns.command("put")
+@_state_option
+@_database_option
+@click.argument("name")
+@click.argument("kind", metavar="TXT")
+@click.argument("value")
+def dns_put(state: Path, database: str | None, name: str, kind: str, value: str) -> None:
+    """Add VALUE to the TXT record NAME: the name and the value that a service's PrivateDnsNameConfiguration shows."""
+    from sidedoor.app import dns_records as wiring
+
+    wiring.put(Settings(state=state.resolve(), database=database), name, kind, value)
+
+
+@dns.command("list")
+@_state_option
+@_database_option
+@_json_option
+def dns_list(state: Path, database: str | None, as_json: bool) -> None:
+    """List the records."""
+    from sidedoor.app import dns_records as wiring
+
+    found = wiring.listed(Settings(state=state.resolve(), database=database))
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+        return
+    for one in found:
+        click.echo(f"{one['Name']}  {one['Type']}  {one['Value']}")
+
+
+@dns.command("remove")
+@_state_option
+@_database_option
+@click.argument("name")
+@click.argument("kind", metavar="[TXT", required=False)
+@click.argument("value", metavar="[VALUE]]", required=False)
+def dns_remove(state: Path, database: str | None, name: str, kind: str | None, value: str | None) -> None:
+    """Remove the records of NAME, or the one with VALUE. A name that they proved will have to be proved again."""
+    from sidedoor.app import dns_records as wiring
+
+    wiring.remove(Settings(state=state.resolve(), database=database), name, kind, value)
 
 
 def _print(document: dict[str, str], as_json: bool) -> None:

@@ -13,6 +13,10 @@ Network = Literal["auto", "netns", "loopback"]
 
 CONNECTIONS_PER_TARGET = 55_000
 """What an address of a Network Load Balancer can have open to one target (NLB user guide, "Port allocation errors")."""
+OWN, HOST, TRUST = "own", "host", "trust"
+"""Words for who proves private DNS names."""
+
+DNS_PORT = 53
 
 SOCKET_PATH_LIMIT = 107
 """Linux's limit for the path of a Unix socket, without the final zero (unix(7))."""
@@ -41,6 +45,10 @@ class Settings:
     """How long an accepted endpoint stays ``pending`` at least."""
     connections_per_target: int = CONNECTIONS_PER_TARGET
     """Connections that one load balancer address may have open to one target."""
+    verify_dns: str = OWN
+    """Who proves private DNS names besides our own records: ``own`` (nobody), ``host``, ``trust``, or a server's address."""
+    verify_dns_seconds: float = 60.0
+    """How often a name that waits for its proof is looked at."""
     log_level: str = "info"
 
     def __post_init__(self) -> None:
@@ -48,6 +56,8 @@ class Settings:
             raise SettingsError(
                 f"--dev accepts any secret, so it is refused on {self.host}: listen on 127.0.0.1, or leave --dev out."
             )
+        if self.verify_dns not in (OWN, HOST, TRUST):
+            server_address(self.verify_dns)
         if len(os.fsencode(self.control_socket)) > SOCKET_PATH_LIMIT:
             raise SettingsError(
                 f"The path {self.control_socket} is too long for a Unix socket: choose a shorter --state directory."
@@ -106,6 +116,27 @@ def listen_address(text: str) -> tuple[str, int]:
     if not separator or not re.fullmatch(r"[0-9]{1,5}", port) or int(port) > 65535:
         raise SettingsError(f"{text} is no address to listen on: give host:port, for example 127.0.0.1:4680.")
     return host.strip("[]") or "127.0.0.1", int(port)
+
+
+def server_address(text: str) -> tuple[str, int]:
+    """``192.0.2.1``, ``192.0.2.1:5353``, ``2001:db8::1`` or ``[2001:db8::1]:5353`` as (address, port).
+
+    Raises ``SettingsError``.
+    """
+    bracketed = re.fullmatch(r"\[([^]]+)\](?::([0-9]{1,5}))?", text)
+    dotted = re.fullmatch(r"([^:]+)(?::([0-9]{1,5}))?", text)
+    found = bracketed or dotted
+    address, port = found.groups() if found else (text, None)
+    try:
+        server = (str(ip_address(address)), int(port or DNS_PORT))
+    except ValueError:
+        server = ("", 0)
+    if not 0 < server[1] <= 65535:
+        raise SettingsError(
+            f"{text} is none of {OWN}, {HOST}, {TRUST} and no DNS server's address: give one as --verify-dns, "
+            "for example 192.0.2.53 or 127.0.0.1:5353."
+        )
+    return server
 
 
 def _is_loopback(host: str) -> bool:

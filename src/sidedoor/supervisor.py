@@ -126,6 +126,7 @@ class Supervisor:
         if verb == "serve":
             common += ["--listen", settings.listen]
             common += ["--database", settings.database] if settings.database else []
+            common += ["--verify-dns", settings.verify_dns, "--verify-dns-seconds", str(settings.verify_dns_seconds)]
             return [*common, "--dev"] if settings.dev else common
         common += ["--network", settings.network, "--pending-seconds", str(settings.pending_seconds)]
         common += ["--connections-per-target", str(settings.connections_per_target)]

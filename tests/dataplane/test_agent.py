@@ -446,3 +446,25 @@ def test_a_network_that_was_made_anew_has_a_resolver_in_it() -> None:
         assert await stage.resolve(VPC_C, REGIONAL_NAME) is not None
 
     play(act)
+
+
+def test_a_private_name_reaches_the_resolver_changes_and_goes() -> None:
+    async def act(stage: Stage) -> None:
+        await stage.tell(*records(), complete=True)
+        await stage.applied()
+        (vpc,) = (one for one in everything()["vpcs"] if one.id == VPC_C)
+        (endpoint,) = everything()["endpoints"]
+        assert await stage.resolve(VPC_C, "api.example.com") is None
+        first = replace(endpoint, private_dns_name="api.example.com")
+        await stage.tell(("vpcs", replace(vpc, dns_hostnames=True)), ("endpoints", first))
+        await stage.applied()
+        assert await stage.resolve(VPC_C, "api.example.com") == ["127.0.0.1"]
+        await stage.tell(("endpoints", replace(endpoint, private_dns_name="*.example.org")))
+        await stage.applied()
+        assert await stage.resolve(VPC_C, "any.example.org") == ["127.0.0.1"]
+        assert await stage.resolve(VPC_C, "api.example.com") is None
+        await stage.tell(("endpoints", endpoint))
+        await stage.applied()
+        assert await stage.resolve(VPC_C, "any.example.org") is None
+
+    play(act)

@@ -29,6 +29,7 @@ from records import (
 
 from sidedoor.dataplane import desired
 from sidedoor.dataplane.desired import Host, Network, Segment, Workload
+from sidedoor.dataplane.wanted import Wanted
 from sidedoor.endpoints.model import State
 from sidedoor.loadbalancers.model import ANY_ZONE, HealthState
 
@@ -218,3 +219,38 @@ def test_an_endpoints_names_answer_until_it_is_deleted(state: State) -> None:
     told = wanted()
     change(told, "endpoints", ENDPOINT, state=state)
     assert bool(desired.names(told, VPC_C)) is (state not in (State.DELETING, State.DELETED))
+
+
+# --- private names ------------------------------------------------------------------------------------------------
+
+
+def with_private_name(name: str, **vpc: bool) -> Wanted:
+    told = wanted()
+    change(told, "vpcs", VPC_C, **{"dns_hostnames": True, **vpc})
+    change(told, "endpoints", ENDPOINT, private_dns_enabled=True, private_dns_name=name)
+    return told
+
+
+@pytest.mark.parametrize(("name", "zone"), [("api.example.com", "api.example.com"), ("*.example.com", "example.com")])
+def test_a_private_name_has_all_addresses_in_the_vpc_of_its_endpoint_alone(name: str, zone: str) -> None:
+    told = with_private_name(name)
+    assert desired.names(told, VPC_C)[name] == ("10.0.0.10", "10.0.1.10")
+    assert desired.private_zones(told, VPC_C) == {zone}
+    assert desired.names(told, VPC_P) == {}
+    assert desired.private_zones(told, VPC_P) == frozenset()
+
+
+@pytest.mark.parametrize("attribute", ["dns_support", "dns_hostnames"])
+def test_a_vpc_that_turned_its_dns_names_off_has_no_private_ones(attribute: str) -> None:
+    told = with_private_name("api.example.com", **{attribute: False})
+    assert "api.example.com" not in desired.names(told, VPC_C)
+    assert desired.private_zones(told, VPC_C) == frozenset()
+
+
+@pytest.mark.parametrize("state", State)
+def test_a_private_name_lives_as_long_as_the_endpoints_own(state: State) -> None:
+    told = with_private_name("api.example.com")
+    change(told, "endpoints", ENDPOINT, state=state)
+    gone = state in (State.DELETING, State.DELETED)
+    assert ("api.example.com" in desired.names(told, VPC_C)) is not gone
+    assert bool(desired.private_zones(told, VPC_C)) is not gone

@@ -30,7 +30,6 @@ from sidedoor.networks.model import InterfaceKind
 from sidedoor.networks.security_groups import create_security_group, describe_security_groups
 from sidedoor.networks.subnets import create_subnet
 from sidedoor.networks.vpcs import create_vpc
-from sidedoor.services.model import DnsNameState
 from sidedoor.services.permissions import modify_vpc_endpoint_service_permissions
 
 FULL_ACCESS = '{"Statement":[{"Action":"*","Effect":"Allow","Principal":"*","Resource":"*"}]}'
@@ -371,28 +370,6 @@ def test_two_subnets_of_one_zone_are_refused(site: Site) -> None:
     with pytest.raises(errors.DuplicateSubnetsInSameZone) as refusal:
         site.endpoint(service, SubnetIds=[site.subnet(AZ1), second])
     assert refusal.value.message == f"Found another VPC endpoint subnet in the availability zone of {second}"
-
-
-def test_private_dns_needs_a_name_of_the_service_that_is_verified(site: Site) -> None:
-    for service in (site.open_service(), site.open_service(site.balancer("named"), PrivateDnsName="api.example.com")):
-        with pytest.raises(errors.InvalidParameter) as refusal:
-            site.endpoint(service, PrivateDnsEnabled=True)
-        assert refusal.value.message == (
-            f"Private DNS can't be enabled because the service {service['ServiceName']} does not provide a private DNS name."
-        )
-
-
-def test_private_dns_needs_both_dns_attributes_of_the_vpc(site: Site) -> None:
-    service = site.open_service(PrivateDnsName="api.example.com")
-    with site.world.store.write() as tables:
-        (record,) = tables.services.where()
-        tables.services.update(record, replace(record, private_dns_state=DnsNameState.VERIFIED))
-    with pytest.raises(errors.InvalidParameter, match="requires both enableDnsSupport and enableDnsHostnames"):
-        site.endpoint(service, PrivateDnsEnabled=True)
-    with site.world.store.write() as tables:
-        (vpc,) = tables.vpcs.where(id=site.vpc())
-        tables.vpcs.update(vpc, replace(vpc, dns_hostnames=True))
-    assert site.endpoint(service, PrivateDnsEnabled=True)["PrivateDnsEnabled"] is True
 
 
 @pytest.mark.parametrize(

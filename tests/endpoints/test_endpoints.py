@@ -264,7 +264,7 @@ def test_the_dns_record_type_is_changed_and_private_dns_is_refused(site: Site) -
     endpoint = site.endpoint(site.open_service())
     after = change(site, endpoint, DnsOptions={"DnsRecordIpType": "service-defined"}, PrivateDnsEnabled=False)
     assert after["DnsOptions"] == {"DnsRecordIpType": "service-defined"}
-    with pytest.raises(errors.InvalidParameter, match="Private DNS can't be enabled"):
+    with pytest.raises(errors.PrivateDnsNotProvided, match="Private DNS can't be enabled"):
         change(site, endpoint, PrivateDnsEnabled=True)
 
 

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidedoor.names.zone import NEGATIVE_TTL, TTL, UDP_SIZE, answer, with_parents
+from sidedoor.names.zone import DOMAINS, NEGATIVE_TTL, TTL, UDP_SIZE, answer, find, with_parents
 
 SERVICE = "vpce-svc-0123456789abcdef0.us-east-1.vpce.amazonaws.com"
 REGIONAL = f"vpce-0aaaaaaaaaaaaaaaa-abcd1234.{SERVICE}"
@@ -236,3 +236,91 @@ def _is_sound(question: bytes, reply: bytes | None) -> None:
     assert reply[:2] == question[:2]
     assert reply[2] & 0x80
     dns.message.from_wire(reply)
+
+
+# --- private names ------------------------------------------------------------------------------------------------
+
+OURS = DOMAINS | {"example.com", "api.example.com", "deep.shop.example.com", "example.org"}
+PRIVATE_TABLE = with_parents(
+    {
+        REGIONAL: ("10.0.0.10",),
+        "*.example.com": ("10.0.0.20",),
+        "api.example.com": ("10.0.0.30",),
+        "*.deep.shop.example.com": ("10.0.0.40",),
+        "example.org": ("10.0.0.50",),
+    },
+    OURS,
+)
+
+
+def ask_privately(name: str, kind: str = "A") -> dns.message.Message:
+    query = dns.message.make_query(name, kind)
+    wire = answer(query.to_wire(), lambda one: find(one, PRIVATE_TABLE, OURS), OURS)
+    assert wire is not None
+    return dns.message.from_wire(wire)
+
+
+@pytest.mark.parametrize(
+    ("name", "address"),
+    [
+        ("a.example.com", "10.0.0.20"),
+        ("a.b.c.example.com", "10.0.0.20"),  # a wildcard covers more than one label (RFC 4592, 2.2.1)
+        ("A.Example.COM", "10.0.0.20"),
+        ("*.example.com", "10.0.0.20"),
+        ("xapi.example.com", "10.0.0.20"),
+        ("shop.example.com", "10.0.0.20"),
+        ("api.example.com", "10.0.0.30"),
+        ("a.deep.shop.example.com", "10.0.0.40"),
+        ("example.org", "10.0.0.50"),
+        (REGIONAL, "10.0.0.10"),
+    ],
+)
+def test_a_private_name_is_answered_by_the_longest_that_fits(name: str, address: str) -> None:
+    reply = ask_privately(name)
+    assert reply.rcode() == dns.rcode.NOERROR
+    assert addresses(reply) == [address]
+    assert reply.answer[0].name.to_text() == f"{name}."
+
+
+@pytest.mark.parametrize("name", ["example.com", "deep.shop.example.com"])
+def test_the_domain_of_a_wildcard_is_there_and_has_no_address(name: str) -> None:
+    reply = ask_privately(name)
+    assert (reply.rcode(), reply.answer) == (dns.rcode.NOERROR, [])
+    assert reply.authority[0].name.to_text() == f"{name}."
+
+
+@pytest.mark.parametrize(
+    ("name", "domain"),
+    [
+        ("a.api.example.com", "api.example.com"),  # not the wildcard's: a longer domain decides alone
+        ("www.example.org", "example.org"),
+        ("a.*.example.com", "example.com"),  # below the wildcard itself, which is a name (RFC 4592, 2.2.1)
+    ],
+)
+def test_what_is_in_a_private_domain_and_does_not_fit_does_not_exist(name: str, domain: str) -> None:
+    reply = ask_privately(name)
+    assert reply.rcode() == dns.rcode.NXDOMAIN
+    assert reply.authority[0].name.to_text() == f"{domain}."
+
+
+@pytest.mark.parametrize("name", ["com", "org", "example.net", "notexample.com"])
+def test_what_is_above_or_beside_a_private_domain_is_not_ours(name: str) -> None:
+    assert ask_privately(name).rcode() == dns.rcode.REFUSED
+
+
+@pytest.mark.parametrize("name", ["api.example.com", "a.example.com"])
+@pytest.mark.parametrize("kind", ["AAAA", "TXT", "HTTPS"])
+def test_another_type_of_a_private_name_is_empty(name: str, kind: str) -> None:
+    reply = ask_privately(name, kind)
+    assert (reply.rcode(), reply.answer) == (dns.rcode.NOERROR, [])
+
+
+def test_a_wildcard_reaches_no_name_of_ours_that_is_missing() -> None:
+    assert ask_privately(f"missing.{SERVICE}").rcode() == dns.rcode.NXDOMAIN
+
+
+@given(st.lists(st.sampled_from(["a", "api", "*", "deep", "shop", "example", "com", "org"]), min_size=1, max_size=6))
+def test_find_ends_for_every_name(labels: list[str]) -> None:
+    name = ".".join(labels)
+    found = find(name, PRIVATE_TABLE, OURS)
+    assert found is None or name in PRIVATE_TABLE or name.endswith(".example.com")

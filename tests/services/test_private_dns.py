@@ -1,4 +1,4 @@
-"""Private DNS names of services: kept, with the record that would prove them; verification is a later issue."""
+"""Private DNS names of services: kept with the record that proves them, changed, removed, and asked to be verified."""
 
 from __future__ import annotations
 
@@ -95,10 +95,16 @@ def test_a_name_is_not_set_and_removed_at_once(site: Site) -> None:
         change(site, service, PrivateDnsName="api.example.com", RemovePrivateDnsName=True)
 
 
-def test_starting_verification_is_accepted_and_the_name_stays_pending(site: Site) -> None:
+def test_starting_verification_only_writes_down_that_somebody_should_look_now(site: Site) -> None:
     service = site.service(PrivateDnsName="api.example.com")
+    with site.world.store.read() as tables:
+        (before,) = tables.services.where()
     assert site.ask(start, ServiceId=service["ServiceId"]) == {"ReturnValue": True}
     assert site.described_service(service) == service
+    with site.world.store.read() as tables:
+        (after,) = tables.services.where()
+    assert before.private_dns_pending_since is not None and after.private_dns_pending_since is not None
+    assert after.private_dns_pending_since > before.private_dns_pending_since
 
 
 def test_verification_that_failed_can_be_started_again(site: Site) -> None:

@@ -30,10 +30,12 @@ from sidedoor.app.signals import stopping
 from sidedoor.aws.door import Credential, Invocation
 from sidedoor.aws.server import application
 from sidedoor.identity.credentials import authenticate
+from sidedoor.names.txt import TxtResolver
 from sidedoor.networks.defaults import DefaultVpcs
-from sidedoor.settings import Settings, SettingsError
+from sidedoor.settings import HOST, OWN, TRUST, Settings, SettingsError, server_address
 from sidedoor.store.engine import DatabaseUnusable, Store
 from sidedoor.store.schema import Setting
+from sidedoor.verifier import Verifier
 
 log = logging.getLogger(__name__)
 
@@ -173,12 +175,23 @@ async def serve(settings: Settings) -> None:
             servers = [_server(control.application()), _server(control.agents.application())]
             tasks.create_task(servers[0].serve(sockets=[api_socket]), name="api")
             tasks.create_task(servers[1].serve(sockets=[link_socket]), name="agents")
+            verifying = tasks.create_task(_verifier(store, settings).run(), name="verifier")
             await stopped.wait()
+            verifying.cancel()
             control.agents.close()
             for server in servers:
                 server.should_exit = True
         settings.url_file.unlink(missing_ok=True)
         settings.control_socket.unlink(missing_ok=True)
+
+
+def _verifier(store: Store, settings: Settings) -> Verifier:
+    """What verifies private DNS names, with the servers that the settings name."""
+    own = settings.verify_dns in (OWN, TRUST)
+    upstream = None if own or settings.verify_dns == HOST else server_address(settings.verify_dns)
+    texts = None if own else TxtResolver(upstream).texts
+    trust = settings.verify_dns == TRUST
+    return Verifier(store, texts=texts, trust=trust, every=settings.verify_dns_seconds, clock=utc_now)
 
 
 class _Server(uvicorn.Server):

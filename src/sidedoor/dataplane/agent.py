@@ -224,7 +224,7 @@ class Agent:
 
     def _teach(self, vpc_id: str) -> None:
         """Tells the VPC's resolver its names, and remembers whose they are: an endpoint that is gone names no VPC."""
-        self.resolvers.teach(vpc_id, desired.names(self.wanted, vpc_id))
+        self.resolvers.teach(vpc_id, desired.names(self.wanted, vpc_id), desired.private_zones(self.wanted, vpc_id))
         self._taught |= dict.fromkeys(self.wanted.endpoints_of_vpc[vpc_id], vpc_id)
 
     # --- load balancers -------------------------------------------------------------------------------------------

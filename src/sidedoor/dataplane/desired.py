@@ -14,6 +14,7 @@ from sidedoor.endpoints.model import CARRIES_TRAFFIC, Endpoint, State
 from sidedoor.loadbalancers.model import ANY_ZONE, HealthCheck, HealthState, Listener, LoadBalancer, Node, TargetGroup
 from sidedoor.networks.model import Interface, InterfaceKind, gateway_address, private_dns_name, resolver_address
 from sidedoor.networks.zones import zone_name
+from sidedoor.services.model import private_zone
 
 # --- networks -----------------------------------------------------------------------------------------------------
 
@@ -255,7 +256,23 @@ def names(wanted: Wanted, vpc_id: str) -> dict[str, tuple[str, ...]]:
             if interface is not None
         }
         answers |= _endpoint_names(wanted, endpoint, addresses)
+        if _private_zone(wanted, endpoint) is not None:
+            answers[endpoint.private_dns_name or ""] = tuple(addresses[one] for one in endpoint.subnet_ids if one in addresses)
     return answers
+
+
+def private_zones(wanted: Wanted, vpc_id: str) -> frozenset[str]:
+    """The domains in which a VPC's resolver alone decides which names there are: those of its endpoints' private names."""
+    zones = (_private_zone(wanted, wanted.endpoints[one]) for one in wanted.endpoints_of_vpc[vpc_id])
+    return frozenset(zone for zone in zones if zone is not None)
+
+
+def _private_zone(wanted: Wanted, endpoint: Endpoint) -> str | None:
+    """The domain of an endpoint's private name, None where it has none or its VPC does not let private names be."""
+    vpc = wanted.vpcs.get(endpoint.vpc_id)
+    if endpoint.private_dns_name is None or endpoint.state in (State.DELETING, State.DELETED):
+        return None
+    return private_zone(endpoint.private_dns_name) if vpc is not None and vpc.dns_support and vpc.dns_hostnames else None
 
 
 def _endpoint_names(wanted: Wanted, endpoint: Endpoint, addresses: Mapping[str, str]) -> dict[str, tuple[str, ...]]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import logging
 import socket
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from sidedoor.dataplane.driver import Driver
 from sidedoor.names.server import Resolver
-from sidedoor.names.zone import with_parents
+from sidedoor.names.zone import DOMAINS, find, with_parents
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +20,7 @@ class Resolvers:
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
         self._serving: dict[str, tuple[str, Resolver]] = {}
-        self._names: dict[str, Mapping[str, tuple[str, ...]]] = {}
+        self._names: dict[str, tuple[Mapping[str, tuple[str, ...]], frozenset[str]]] = {}
 
     async def serve(self, vpc_id: str, address: str) -> None:
         """Answers on this address of the VPC, unless it does already. Raises ``OSError``, ``DriverError``, ``KeyError``."""
@@ -35,19 +35,26 @@ class Resolvers:
             tcp.bind(place)
             tcp.listen(64)
             unfinished.pop_all()
-        resolver = Resolver(udp, tcp, lambda name: self._lookup(vpc_id, name))
+        resolver = Resolver(udp, tcp, lambda name: self._lookup(vpc_id, name), lambda: self._known(vpc_id)[1])
         await resolver.start()
         self._serving[vpc_id] = (address, resolver)
 
-    def teach(self, vpc_id: str, names: Mapping[str, tuple[str, ...]]) -> None:
-        """The names that the VPC's resolver answers from now on, with addresses as the VPC has them."""
+    def teach(self, vpc_id: str, names: Mapping[str, tuple[str, ...]], private: Collection[str] = ()) -> None:
+        """The names that the VPC's resolver answers from now on, with addresses as the VPC has them.
+
+        ``private``: the domains that are ours in this VPC alone.
+        """
         if names:
-            self._names[vpc_id] = with_parents(names)
+            domains = DOMAINS.union(private)
+            self._names[vpc_id] = (with_parents(names, domains), domains)
         else:
             self._names.pop(vpc_id, None)
 
+    def _known(self, vpc_id: str) -> tuple[Mapping[str, tuple[str, ...]], frozenset[str]]:
+        return self._names.get(vpc_id, ({}, DOMAINS))
+
     def _lookup(self, vpc_id: str, name: str) -> tuple[str, ...] | None:
-        addresses = self._names.get(vpc_id, {}).get(name)
+        addresses = find(name, *self._known(vpc_id))
         if addresses is None:
             return None
         return tuple(place for address in addresses if (place := self._place(vpc_id, address)) is not None)

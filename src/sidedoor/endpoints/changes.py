@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from sidedoor import errors
 from sidedoor.call import Call, Request
-from sidedoor.endpoints import options, placement
+from sidedoor.endpoints import options, placement, private_names
 from sidedoor.endpoints.model import Endpoint
 from sidedoor.networks.lookup import groups_of_vpc, owned_vpc
 from sidedoor.services.model import Service
@@ -22,11 +22,14 @@ def with_policy(endpoint: Endpoint, request: Request) -> Endpoint:
 
 
 def with_dns(call: Call, endpoint: Endpoint, service: Service, request: Request) -> Endpoint:
-    enabled = request.get("PrivateDnsEnabled", endpoint.private_dns_enabled)
-    if enabled and not endpoint.private_dns_enabled:
-        options.check_private_dns(service, owned_vpc(call, endpoint.vpc_id))
-    record_type = options.dns_record_type(request, endpoint.dns_record_ip_type)
-    return replace(endpoint, private_dns_enabled=enabled, dns_record_ip_type=record_type)
+    after = replace(endpoint, dns_record_ip_type=options.dns_record_type(request, endpoint.dns_record_ip_type))
+    match request.get("PrivateDnsEnabled"):
+        case True if endpoint.private_dns_name is None:
+            name = private_names.usable(call, service, owned_vpc(call, endpoint.vpc_id))
+            return replace(after, private_dns_enabled=True, private_dns_name=name)
+        case False:
+            return replace(after, private_dns_enabled=False, private_dns_name=None)
+    return after
 
 
 def with_groups(call: Call, endpoint: Endpoint, request: Request) -> Endpoint:

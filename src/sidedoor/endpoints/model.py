@@ -97,7 +97,8 @@ class Endpoint:
 
     ``generation`` counts the changes that the data plane has to follow: the agent names it when it reports, and a report
     about an older one changes nothing. ``subnet_ids`` and ``interface_ids`` run in parallel. ``payer``: who was made to pay,
-    None where nobody was (then it is the endpoint's account).
+    None where nobody was (then it is the endpoint's account). ``private_dns_enabled`` is what the consumer wants, and
+    ``private_dns_name`` the name of the service that leads here for it: one that was verified when it was given.
     """
 
     id: str
@@ -117,6 +118,7 @@ class Endpoint:
     generation: int = 1
     policy: str | None = None
     private_dns_enabled: bool = False
+    private_dns_name: str | None = None
     ip_address_type: str = "ipv4"
     dns_record_ip_type: str = "ipv4"
     last_error_code: str | None = None

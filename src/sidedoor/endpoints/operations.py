@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from sidedoor import errors, tagging, unsuccessful
 from sidedoor.aws.listing import Field, filtered
 from sidedoor.call import Answer, Call, Request
-from sidedoor.endpoints import changes, events, options, placement, wire
+from sidedoor.endpoints import changes, events, options, placement, private_names, wire
 from sidedoor.endpoints.lifecycle import moved
 from sidedoor.endpoints.lookup import STATE_FILTER, any_case, lower_state, owned_endpoint
 from sidedoor.endpoints.model import Endpoint, Event, State, first_state
@@ -33,12 +34,12 @@ def create_vpc_endpoint(call: Call, request: Request) -> Answer:
     wanted = dict.fromkeys(request.get("SubnetIds") or ()) | placement.addresses(request)
     places = placement.places(call, vpc.id, service, wanted)
     group_ids = placement.groups(call, vpc.id, request.get("SecurityGroupIds") or ())
-    if request.get("PrivateDnsEnabled"):
-        options.check_private_dns(service, vpc)
+    private_name = private_names.usable(call, service, vpc) if request.get("PrivateDnsEnabled") else None
     _check_quota(call, vpc)
     endpoint_id = call.new_id("vpce")
     interfaces = [placement.settle(call, endpoint_id, service, place, group_ids) for place in places]
-    endpoint = call.tables.endpoints.add(_new(call, request, endpoint_id, vpc, service, interfaces, group_ids))
+    made = _new(call, request, endpoint_id, vpc, service, interfaces, group_ids)
+    endpoint = call.tables.endpoints.add(replace(made, private_dns_name=private_name))
     call.remember_token(request, endpoint.id)
     events.remember(call, "Connect", endpoint, service)
     if endpoint.state is State.PENDING:

@@ -9,8 +9,6 @@ from typing import Any
 from sidedoor import errors
 from sidedoor.call import Call, Request
 from sidedoor.endpoints.wire import ENDPOINT_TYPE
-from sidedoor.networks.model import Vpc
-from sidedoor.services.model import DnsNameState, Service
 
 LONGEST_POLICY = 20_480
 """Characters (PrivateLink quotas)."""
@@ -65,19 +63,6 @@ def check_type(request: Request) -> None:
 def check_no_route_tables(request: Request, parameters: Iterable[str]) -> None:
     if any(request.get(name) for name in parameters):
         raise errors.InvalidParameter("Route table IDs are only supported for Gateway type VPC Endpoint.")
-
-
-def check_private_dns(service: Service, vpc: Vpc) -> None:
-    """Raises ``InvalidParameter`` where private DNS names cannot be turned on (PrivateLink guide, "Private DNS")."""
-    if service.private_dns_name is None or service.private_dns_state is not DnsNameState.VERIFIED:
-        raise errors.InvalidParameter(
-            f"Private DNS can't be enabled because the service {service.name} does not provide a private DNS name."
-        )
-    if not (vpc.dns_support and vpc.dns_hostnames):
-        raise errors.InvalidParameter(
-            "Enabling private DNS requires both enableDnsSupport and enableDnsHostnames VPC attributes set to true for "
-            f"{vpc.id}"
-        )
 
 
 def policy(request: Request) -> str | None:

@@ -10,7 +10,7 @@ from typing import Any
 from sidedoor import tagging
 from sidedoor.endpoints.model import Endpoint
 from sidedoor.networks.zones import zone_name
-from sidedoor.services.model import service_name
+from sidedoor.services.model import private_zone, service_name
 from sidedoor.store.tables import Tables
 
 ENDPOINT_TYPE = "Interface"
@@ -58,7 +58,7 @@ def endpoint_to_wire(endpoint: Endpoint, names: Names) -> dict[str, Any]:
         "PrivateDnsEnabled": endpoint.private_dns_enabled,
         "RequesterManaged": False,
         "NetworkInterfaceIds": list(endpoint.interface_ids),
-        "DnsEntries": dns_entries(endpoint, names),
+        "DnsEntries": [*dns_entries(endpoint, names), *_private_entry(endpoint)],
         "CreationTimestamp": endpoint.created,
         "Tags": tagging.to_wire(endpoint.tags),
         "OwnerId": endpoint.account,
@@ -88,6 +88,15 @@ def dns_entries(endpoint: Endpoint, names: Names) -> list[dict[str, str]]:
     """The regional name and then the zonal ones, with the consumer's names of the zones."""
     zone_id = hosted_zone_id(endpoint.service_region)
     return [{"DnsName": name, "HostedZoneId": zone_id} for name in endpoint.dns_names(names.zones)]
+
+
+def _private_entry(endpoint: Endpoint) -> list[dict[str, str]]:
+    """The private name, if the endpoint has one, in a hosted zone of its own, which only its VPC has."""
+    if endpoint.private_dns_name is None:
+        return []
+    text = f"{endpoint.id}/{private_zone(endpoint.private_dns_name)}"
+    zone_id = f"Z0{hashlib.sha256(text.encode()).hexdigest()[:19].upper()}"
+    return [{"DnsName": endpoint.private_dns_name, "HostedZoneId": zone_id}]
 
 
 def hosted_zone_id(region: str) -> str:

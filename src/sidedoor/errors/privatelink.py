@@ -65,6 +65,24 @@ class ZoneNotSupported(ApiError):
     code = "InvalidParameter"
 
 
+class PrivateDnsNotProvided(ApiError):
+    """Private DNS can't be enabled because the service {service} does not provide a private DNS name."""
+
+    code = "InvalidParameter"
+
+
+class PrivateDnsNeedsAttributes(ApiError):
+    """Enabling private DNS requires both enableDnsSupport and enableDnsHostnames VPC attributes set to true for {vpc_id}"""
+
+    code = "InvalidParameter"
+
+
+class PrivateDnsConflict(ApiError):
+    """private-dns-enabled cannot be set because there is already a conflicting DNS domain for {name} in the VPC {vpc_id}"""
+
+    code = "InvalidParameter"
+
+
 class DuplicateSubnetsInSameZone(ApiError):
     """Found another VPC endpoint subnet in the availability zone of {subnet_id}"""
 

@@ -11,14 +11,18 @@ import asyncio
 import contextlib
 import logging
 import socket
+from collections.abc import Callable, Collection
 
-from sidedoor.names.zone import Lookup, answer
+from sidedoor.names.zone import DOMAINS, Lookup, answer
 
 TCP_CLIENTS = 64
 """Connections served at one time. More wait in the listening socket's queue."""
 
 TCP_SECONDS = 10.0
 """How long one connection may last."""
+
+Domains = Callable[[], Collection[str]]
+"""The domains that are ours now: those of all VPCs, and the private ones of this."""
 
 _BATCH = 64
 _LARGEST_QUESTION = 4096
@@ -30,8 +34,8 @@ log = logging.getLogger(__name__)
 class Resolver:
     """The resolver of one VPC. ``udp`` is bound, ``tcp`` is bound and listens; both are non-blocking from here on."""
 
-    def __init__(self, udp: socket.socket, tcp: socket.socket, lookup: Lookup) -> None:
-        self._udp, self._tcp, self._lookup = udp, tcp, lookup
+    def __init__(self, udp: socket.socket, tcp: socket.socket, lookup: Lookup, domains: Domains = lambda: DOMAINS) -> None:
+        self._udp, self._tcp, self._lookup, self._domains = udp, tcp, lookup, domains
         self._rotation = 0
         self._clients: dict[asyncio.Task[None], socket.socket] = {}
         self._resume: asyncio.TimerHandle | None = None
@@ -60,7 +64,7 @@ class Resolver:
 
     def _answer(self, question: bytes, client: object, *, stream: bool = False) -> bytes | None:
         self._rotation += 1
-        reply = answer(question, self._lookup, rotation=self._rotation, stream=stream)
+        reply = answer(question, self._lookup, self._domains(), rotation=self._rotation, stream=stream)
         if reply is None:
             log.debug("%d bytes from %s are no question", len(question), client, extra={"action": "names.dropped"})
         return reply

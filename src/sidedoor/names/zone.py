@@ -58,11 +58,26 @@ def with_parents(names: Mapping[str, tuple[str, ...]], domains: Collection[str] 
     table: dict[str, tuple[str, ...]] = {}
     for name in names:
         domain = _domain_of(name, domains)
-        parent = name.partition(".")[2]
-        while domain and parent != domain and parent not in table:
-            table[parent] = ()
-            parent = parent.partition(".")[2]
+        while domain and name != domain:
+            name = name.partition(".")[2]
+            if name != domain:
+                table[name] = ()
     return table | dict(names)
+
+
+def find(name: str, table: Mapping[str, tuple[str, ...]], domains: Collection[str] = DOMAINS) -> tuple[str, ...] | None:
+    """A ``Lookup`` in a table that has its parents (``with_parents``).
+
+    A name that is not in it may be meant by a wildcard: by the one at its nearest ancestor that is there (RFC 4592, 3.3.1),
+    within the longest of our domains that it is in. The domain itself is not meant by a wildcard below it.
+    """
+    domain = _domain_of(name, domains)
+    if name in table or domain is None or name == domain:
+        return table.get(name)
+    ancestor = name.partition(".")[2]
+    while ancestor != domain and ancestor not in table:
+        ancestor = ancestor.partition(".")[2]
+    return table.get(f"*.{ancestor}")
 
 
 def answer(

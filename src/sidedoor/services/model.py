@@ -7,8 +7,8 @@ Rule 2: this file does not know who is asking and does no I/O.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -31,9 +31,36 @@ class DnsNameState(StrEnum):
     FAILED = "failed"
 
 
+class DnsNameEvent(StrEnum):
+    STARTED = "started"
+    PROVED = "proved"
+    VANISHED = "vanished"
+    GIVEN_UP = "given-up"
+
+
+DNS_NAME_TRANSITIONS: Mapping[DnsNameState, Mapping[DnsNameEvent, DnsNameState]] = {
+    DnsNameState.PENDING_VERIFICATION: {
+        DnsNameEvent.STARTED: DnsNameState.PENDING_VERIFICATION,
+        DnsNameEvent.PROVED: DnsNameState.VERIFIED,
+        DnsNameEvent.GIVEN_UP: DnsNameState.FAILED,
+    },
+    DnsNameState.VERIFIED: {
+        DnsNameEvent.STARTED: DnsNameState.VERIFIED,
+        DnsNameEvent.PROVED: DnsNameState.VERIFIED,
+        DnsNameEvent.VANISHED: DnsNameState.PENDING_VERIFICATION,
+    },
+    DnsNameState.FAILED: {DnsNameEvent.STARTED: DnsNameState.PENDING_VERIFICATION},
+}
+"""The states of a private DNS name (PrivateLink guide, "Manage DNS names"; docs/decisions/0008)."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Service:
-    """A VPC endpoint service configuration. ``zone_ids``: the zones its load balancers had when they were associated."""
+    """A VPC endpoint service configuration.
+
+    ``zone_ids``: the zones its load balancers had when they were associated. ``private_dns_pending_since``: when the present
+    wait for the proof of the private name began; a new value is also the wish to look for the proof now.
+    """
 
     id: str
     version: int = 0
@@ -50,6 +77,7 @@ class Service:
     private_dns_state: DnsNameState | None = None
     private_dns_record_name: str | None = None
     private_dns_record_value: str | None = None
+    private_dns_pending_since: datetime | None = None
     tags: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -59,6 +87,18 @@ class Service:
     @property
     def base_dns_name(self) -> str:
         return f"{self.id}.{self.region}.vpce.amazonaws.com"
+
+    def after_dns(self, event: DnsNameEvent, now: datetime) -> Service:
+        """The service after something that happened to its private name. Raises ``KeyError`` where that cannot happen."""
+        assert self.private_dns_state is not None
+        state = DNS_NAME_TRANSITIONS[self.private_dns_state][event]
+        waits = state is DnsNameState.PENDING_VERIFICATION
+        return replace(self, private_dns_state=state, private_dns_pending_since=now if waits else None)
+
+
+def private_zone(private_dns_name: str) -> str:
+    """The domain in which a private name speaks, which is the name itself or, for ``*.example.com``, example.com."""
+    return private_dns_name.removeprefix("*.")
 
 
 def service_name(service_id: str, region: str) -> str:

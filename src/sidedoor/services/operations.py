@@ -8,6 +8,7 @@ from dataclasses import replace
 from sidedoor import errors, tagging, unsuccessful
 from sidedoor.aws.listing import Field, filtered
 from sidedoor.call import Answer, Call, Request
+from sidedoor.endpoints import private_names
 from sidedoor.networks.lookup import chosen
 from sidedoor.paging import page
 from sidedoor.services import balancers, private_dns, wire
@@ -74,6 +75,7 @@ def _delete(call: Call, service_id: str) -> None:
         raise errors.ExistingConnections
     tables.permissions.remove_all(tables.permissions.where(service_id=service.id))
     tables.connection_notifications.remove_all(tables.connection_notifications.where(service_id=service.id))
+    private_names.withdraw(tables, service)
     tables.services.remove(service)
 
 

@@ -20,6 +20,7 @@ from sidedoor.endpoints.model import Endpoint
 from sidedoor.identity.model import AccessKey, Account, InstanceProfile, Policy, Role, User
 from sidedoor.instances.model import Instance
 from sidedoor.loadbalancers.model import Listener, LoadBalancer, Target, TargetGroup, TargetHealth
+from sidedoor.names.model import DnsRecord
 from sidedoor.networks.model import (
     Interface,
     InternetGateway,
@@ -214,7 +215,7 @@ LISTENERS = _kind(
 )
 TARGETS = _kind("targets", Target, fed=True, index=(*_OWNED, ("target_group_id",)))
 TARGET_HEALTH = _kind("target_health", TargetHealth, index=(("target_group_id",),))
-SERVICES = _kind("services", Service, fed=True, index=_OWNED)
+SERVICES = _kind("services", Service, fed=True, index=(*_OWNED, ("private_dns_state",)))
 PERMISSIONS = _kind("permissions", Permission, index=(("principal",),), unique=(("service_id", "principal"),))
 ENDPOINTS = _kind("endpoints", Endpoint, fed=True, index=(*_OWNED, ("service_id", "state"), ("vpc_id",)))
 CONNECTION_NOTIFICATIONS = _kind(
@@ -226,12 +227,14 @@ MESSAGES = _kind("messages", Message, index=(("topic_arn",),))
 CLIENT_TOKENS = _kind("client_tokens", ClientToken)
 EVENTS = _kind("events", OutboxEvent, index=(("service_id",),))
 SETTINGS = _kind("settings", Setting)
+DNS_RECORDS = _kind("dns_records", DnsRecord, unique=(("name", "type", "value"),))
 
 KINDS: tuple[Kind[Any], ...] = (
     ACCOUNTS, USERS, ROLES, ACCESS_KEYS, VPCS, SUBNETS, SECURITY_GROUPS, SECURITY_GROUP_RULES, INTERFACES, LOAD_BALANCERS,
     ROUTE_TABLES, ROUTE_TABLE_ASSOCIATIONS, NETWORK_ACLS, NETWORK_ACL_ASSOCIATIONS, INTERNET_GATEWAYS,
     TARGET_GROUPS, LISTENERS, TARGETS, TARGET_HEALTH, SERVICES, PERMISSIONS, ENDPOINTS, CONNECTION_NOTIFICATIONS,
     TOPICS, SUBSCRIPTIONS, MESSAGES, CLIENT_TOKENS, EVENTS, SETTINGS, INSTANCES, INSTANCE_PROFILES, POLICIES,
+    DNS_RECORDS,
 )  # fmt: skip
 
 FED: tuple[Kind[Any], ...] = tuple(kind for kind in KINDS if kind.fed)

@@ -230,6 +230,7 @@ class Tables:
     client_tokens = RecordsOf(schema.CLIENT_TOKENS)
     events = RecordsOf(schema.EVENTS)
     settings = RecordsOf(schema.SETTINGS)
+    dns_records = RecordsOf(schema.DNS_RECORDS)
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
