@@ -23,6 +23,36 @@ class VpcRangeInvalid(ApiError):
     code = "InvalidVpc.Range"
 
 
+class VpcRangeConflict(ApiError):
+    """The CIDR '{cidr}' conflicts with the CIDR '{other}' of the VPC"""
+
+    code = "InvalidVpc.Range"
+
+
+class CidrLimitExceeded(ApiError):
+    """This network {vpc_id} has met its maximum number of allowed CIDRs: {limit}"""
+
+    code = "CidrLimitExceeded"
+
+
+class CidrInUse(ApiError):
+    """The vpc {vpc_id} currently has a subnet within CIDR block {cidr}"""
+
+    code = "InvalidCidr.InUse"
+
+
+class CidrAssociationNotFound(ApiError):
+    """The vpc CIDR block association ID '{id}' does not exist"""
+
+    code = "InvalidVpcCidrBlockAssociationIdError.NotFound"
+
+
+class UnsupportedTenancy(ApiError):
+    """The tenancy value {tenancy} is not supported."""
+
+    code = "UnsupportedTenancy"
+
+
 class SubnetNotFound(ApiError):
     """The subnet ID '{id}' does not exist"""
 
@@ -291,4 +321,10 @@ class PeeringNotFound(ApiError):
 class DhcpOptionsNotFound(ApiError):
     """The dhcpOption ID '{id}' does not exist"""
 
-    code = "InvalidDhcpOptionsID.NotFound"
+    code = "InvalidDhcpOptionID.NotFound"
+
+
+class DhcpOptionsIdMalformed(ApiError):
+    """Invalid id: "{id}" (expecting "dopt-...")"""
+
+    code = "InvalidDhcpOptionsId.Malformed"

@@ -11,6 +11,7 @@ from typing import Protocol, TypeVar
 from sidedoor import errors
 from sidedoor.call import Call
 from sidedoor.networks.model import (
+    DhcpOptions,
     Interface,
     InternetGateway,
     NetworkAcl,
@@ -41,6 +42,11 @@ R = TypeVar("R", bound=Owned)
 
 def owned_vpc(call: Call, vpc_id: str) -> Vpc:
     return owned(call, call.tables.vpcs, vpc_id, "vpc", errors.VpcNotFound, errors.VpcIdMalformed)
+
+
+def owned_dhcp_options(call: Call, options_id: str) -> DhcpOptions:
+    not_found, malformed = errors.DhcpOptionsNotFound, errors.DhcpOptionsIdMalformed
+    return owned(call, call.tables.dhcp_options, options_id, "dopt", not_found, malformed)
 
 
 def owned_subnet(call: Call, subnet_id: str) -> Subnet:

@@ -14,7 +14,20 @@ from ipaddress import IPv4Address, IPv4Network
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class CidrAssociation:
+    """A block that was added to a VPC, and the id of its belonging there."""
+
+    id: str
+    cidr: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Vpc:
+    """``cidr`` is the block that it was made with and keeps; ``secondary``: those that were added to it.
+
+    ``dhcp_options_id``: None for the account's own set of this region, ``default`` for no set at all.
+    """
+
     id: str
     version: int = 0
     account: str
@@ -26,6 +39,34 @@ class Vpc:
     dns_hostnames: bool = False
     address_usage_metrics: bool = False
     tenancy: str = "default"
+    secondary: tuple[CidrAssociation, ...] = ()
+    dhcp_options_id: str | None = None
+    tags: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def blocks(self) -> tuple[str, ...]:
+        """All its blocks, the first one first."""
+        return (self.cidr, *(one.cidr for one in self.secondary))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DhcpConfiguration:
+    """One option of a set and its values."""
+
+    key: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DhcpOptions:
+    """A set of DHCP options."""
+
+    id: str
+    version: int = 0
+    account: str
+    region: str
+    created: datetime
+    configurations: tuple[DhcpConfiguration, ...] = ()
     tags: dict[str, str] = field(default_factory=dict)
 
 

@@ -134,7 +134,8 @@ def _gateway(call: Call, table: RouteTable, destination: str, gateway_id: str) -
         sentence = f"route table {table.id} and network gateway {gateway.id} belong to different networks"
         raise errors.InvalidParameterValue(sentence)
     inside = cidrs.ipv4_network(destination)
-    if inside is not None and inside.subnet_of(IPv4Network(lookup.owned_vpc(call, table.vpc_id).cidr)):
+    blocks = [IPv4Network(block) for block in lookup.owned_vpc(call, table.vpc_id).blocks]
+    if inside is not None and any(inside.subnet_of(block) for block in blocks):
         raise errors.InvalidParameterValue(
             f"The destination CIDR block {destination} is equal to or more specific than one of this VPC's CIDR blocks. "
             "This route can target only an interface or an instance."

@@ -11,6 +11,7 @@ from sidedoor.aws.listing import Field, filtered
 from sidedoor.call import Answer, Call, Request
 from sidedoor.networks import lookup, traffic
 from sidedoor.networks.model import SecurityGroup, SecurityGroupRule
+from sidedoor.networks.refusals import in_use
 from sidedoor.paging import page
 
 
@@ -85,7 +86,7 @@ def delete_security_group(call: Call, request: Request) -> Answer:
         raise errors.CannotDelete(id=group.id)
     dependent = _dependent(call, group)
     if dependent is not None:
-        raise errors.DependencyViolation(resource=group.id, dependent=dependent)
+        raise in_use(call, "resource", group.id, dependent)
     call.tables.security_group_rules.remove_all(call.tables.security_group_rules.where(group_id=group.id))
     call.tables.security_groups.remove(group)
     return {"Return": True, "GroupId": group.id}

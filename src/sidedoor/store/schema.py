@@ -21,6 +21,7 @@ from sidedoor.identity.model import AccessKey, Account, InstanceProfile, Policy,
 from sidedoor.instances.model import Instance
 from sidedoor.loadbalancers.model import Listener, LoadBalancer, Target, TargetGroup, TargetHealth
 from sidedoor.networks.model import (
+    DhcpOptions,
     Interface,
     InternetGateway,
     NetworkAcl,
@@ -184,6 +185,7 @@ INSTANCE_PROFILES = _kind("instance_profiles", InstanceProfile, unique=(("accoun
 POLICIES = _kind("policies", Policy, unique=(("account", "name"),))
 ACCESS_KEYS = _kind("access_keys", AccessKey, index=(("account", "user_name"),))
 VPCS = _kind("vpcs", Vpc, fed=True, index=_OWNED)
+DHCP_OPTIONS = _kind("dhcp_options", DhcpOptions, index=_OWNED)
 SUBNETS = _kind("subnets", Subnet, fed=True, index=(*_OWNED, ("vpc_id",)))
 SECURITY_GROUPS = _kind("security_groups", SecurityGroup, fed=True, index=_OWNED, unique=(("vpc_id", "name"),))
 SECURITY_GROUP_RULES = _kind("security_group_rules", SecurityGroupRule, fed=True, index=(*_OWNED, ("group_id",)))
@@ -232,6 +234,7 @@ KINDS: tuple[Kind[Any], ...] = (
     ROUTE_TABLES, ROUTE_TABLE_ASSOCIATIONS, NETWORK_ACLS, NETWORK_ACL_ASSOCIATIONS, INTERNET_GATEWAYS,
     TARGET_GROUPS, LISTENERS, TARGETS, TARGET_HEALTH, SERVICES, PERMISSIONS, ENDPOINTS, CONNECTION_NOTIFICATIONS,
     TOPICS, SUBSCRIPTIONS, MESSAGES, CLIENT_TOKENS, EVENTS, SETTINGS, INSTANCES, INSTANCE_PROFILES, POLICIES,
+    DHCP_OPTIONS,
 )  # fmt: skip
 
 FED: tuple[Kind[Any], ...] = tuple(kind for kind in KINDS if kind.fed)

@@ -205,6 +205,7 @@ class Tables:
     policies = RecordsOf(schema.POLICIES)
     access_keys = RecordsOf(schema.ACCESS_KEYS)
     vpcs = RecordsOf(schema.VPCS)
+    dhcp_options = RecordsOf(schema.DHCP_OPTIONS)
     subnets = RecordsOf(schema.SUBNETS)
     security_groups = RecordsOf(schema.SECURITY_GROUPS)
     security_group_rules = RecordsOf(schema.SECURITY_GROUP_RULES)

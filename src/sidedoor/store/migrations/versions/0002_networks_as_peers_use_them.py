@@ -1,0 +1,34 @@
+"""Networks as peers' programs use them: further blocks of a VPC, sets of DHCP options."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+TIME = sa.DateTime(timezone=True)
+TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+DOCUMENT = sa.JSON()
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    op.create_table(
+        "dhcp_options",
+        sa.Column("id", TEXT, nullable=False),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("account", TEXT, nullable=False),
+        sa.Column("region", TEXT, nullable=False),
+        sa.Column("created", TIME, nullable=False),
+        sa.Column("configurations", DOCUMENT, nullable=False),
+        sa.Column("tags", DOCUMENT, nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_dhcp_options")),
+    )
+    with op.batch_alter_table("dhcp_options", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_dhcp_options_account_region"), ["account", "region"], unique=False)
+    with op.batch_alter_table("vpcs", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("secondary", DOCUMENT, nullable=False, server_default="[]"))
+        batch_op.add_column(sa.Column("dhcp_options_id", TEXT, nullable=True))
+    with op.batch_alter_table("vpcs", schema=None) as batch_op:
+        batch_op.alter_column("secondary", existing_type=DOCUMENT, existing_nullable=False, server_default=None)
