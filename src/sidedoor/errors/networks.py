@@ -161,6 +161,30 @@ class PrefixListNotFound(ApiError):
     code = "InvalidPrefixListID.NotFound"
 
 
+class PrefixListIdMalformed(ApiError):
+    """Invalid id: "{id}" (expecting "pl-...")"""
+
+    code = "InvalidPrefixListId.Malformed"
+
+
+class PrefixListVersionMismatch(ApiError):
+    """The prefix list has the incorrect version: it is at version {current}, and the request names {asked}"""
+
+    code = "PrefixListVersionMismatch"
+
+
+class PrefixListFull(ApiError):
+    """You have reached the maximum number of entries for the prefix list: {limit}"""
+
+    code = "PrefixListMaxEntriesExceeded"
+
+
+class PrefixListModificationInvalid(ApiError):
+    """The prefix list cannot be changed so: {reason}"""
+
+    code = "InvalidPrefixListModification"
+
+
 class InterfaceNotFound(ApiError):
     """The networkInterface ID '{id}' does not exist"""
 

@@ -15,6 +15,7 @@ from sidedoor.networks.model import (
     Interface,
     InternetGateway,
     NetworkAcl,
+    PrefixList,
     RouteTable,
     RouteTableAssociation,
     SecurityGroup,
@@ -47,6 +48,10 @@ def owned_vpc(call: Call, vpc_id: str) -> Vpc:
 def owned_dhcp_options(call: Call, options_id: str) -> DhcpOptions:
     not_found, malformed = errors.DhcpOptionsNotFound, errors.DhcpOptionsIdMalformed
     return owned(call, call.tables.dhcp_options, options_id, "dopt", not_found, malformed)
+
+
+def owned_prefix_list(call: Call, list_id: str) -> PrefixList:
+    return owned(call, call.tables.prefix_lists, list_id, "pl", errors.PrefixListNotFound, errors.PrefixListIdMalformed)
 
 
 def owned_subnet(call: Call, subnet_id: str) -> Subnet:

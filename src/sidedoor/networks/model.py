@@ -71,6 +71,52 @@ class DhcpOptions:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class PrefixEntry:
+    """One block of a prefix list."""
+
+    cidr: str
+    description: str | None = None
+
+
+class AddressFamily(StrEnum):
+    """The wire's ``AddressFamily``: of which kind all entries of a prefix list are."""
+
+    IPV4 = "IPv4"
+    IPV6 = "IPv6"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PrefixList:
+    """A managed prefix list. ``earlier``: the entries of its earlier versions, the first version's first.
+
+    ``modified``: whether it was changed since it was made, which is all that its state says.
+    """
+
+    id: str
+    version: int = 0
+    account: str
+    region: str
+    created: datetime
+    name: str
+    family: AddressFamily
+    max_entries: int
+    entries: tuple[PrefixEntry, ...] = ()
+    earlier: tuple[tuple[PrefixEntry, ...], ...] = ()
+    modified: bool = False
+    tags: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def number(self) -> int:
+        """Its current version as the wire counts it."""
+        return len(self.earlier) + 1
+
+    def entries_of(self, number: int) -> tuple[PrefixEntry, ...] | None:
+        """The entries of one of its versions, or None where there is none of this number."""
+        versions = (*self.earlier, self.entries)
+        return versions[number - 1] if 1 <= number <= len(versions) else None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Subnet:
     id: str
     version: int = 0

@@ -26,6 +26,7 @@ from sidedoor.networks.model import (
     InternetGateway,
     NetworkAcl,
     NetworkAclAssociation,
+    PrefixList,
     RouteTable,
     RouteTableAssociation,
     SecurityGroup,
@@ -186,6 +187,7 @@ POLICIES = _kind("policies", Policy, unique=(("account", "name"),))
 ACCESS_KEYS = _kind("access_keys", AccessKey, index=(("account", "user_name"),))
 VPCS = _kind("vpcs", Vpc, fed=True, index=_OWNED)
 DHCP_OPTIONS = _kind("dhcp_options", DhcpOptions, index=_OWNED)
+PREFIX_LISTS = _kind("prefix_lists", PrefixList, index=_OWNED)
 SUBNETS = _kind("subnets", Subnet, fed=True, index=(*_OWNED, ("vpc_id",)))
 SECURITY_GROUPS = _kind("security_groups", SecurityGroup, fed=True, index=_OWNED, unique=(("vpc_id", "name"),))
 SECURITY_GROUP_RULES = _kind("security_group_rules", SecurityGroupRule, fed=True, index=(*_OWNED, ("group_id",)))
@@ -234,7 +236,7 @@ KINDS: tuple[Kind[Any], ...] = (
     ROUTE_TABLES, ROUTE_TABLE_ASSOCIATIONS, NETWORK_ACLS, NETWORK_ACL_ASSOCIATIONS, INTERNET_GATEWAYS,
     TARGET_GROUPS, LISTENERS, TARGETS, TARGET_HEALTH, SERVICES, PERMISSIONS, ENDPOINTS, CONNECTION_NOTIFICATIONS,
     TOPICS, SUBSCRIPTIONS, MESSAGES, CLIENT_TOKENS, EVENTS, SETTINGS, INSTANCES, INSTANCE_PROFILES, POLICIES,
-    DHCP_OPTIONS,
+    DHCP_OPTIONS, PREFIX_LISTS,
 )  # fmt: skip
 
 FED: tuple[Kind[Any], ...] = tuple(kind for kind in KINDS if kind.fed)

@@ -206,6 +206,7 @@ class Tables:
     access_keys = RecordsOf(schema.ACCESS_KEYS)
     vpcs = RecordsOf(schema.VPCS)
     dhcp_options = RecordsOf(schema.DHCP_OPTIONS)
+    prefix_lists = RecordsOf(schema.PREFIX_LISTS)
     subnets = RecordsOf(schema.SUBNETS)
     security_groups = RecordsOf(schema.SECURITY_GROUPS)
     security_group_rules = RecordsOf(schema.SECURITY_GROUP_RULES)

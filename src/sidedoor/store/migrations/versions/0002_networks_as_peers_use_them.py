@@ -32,3 +32,21 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("dhcp_options_id", TEXT, nullable=True))
     with op.batch_alter_table("vpcs", schema=None) as batch_op:
         batch_op.alter_column("secondary", existing_type=DOCUMENT, existing_nullable=False, server_default=None)
+    op.create_table(
+        "prefix_lists",
+        sa.Column("id", TEXT, nullable=False),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("account", TEXT, nullable=False),
+        sa.Column("region", TEXT, nullable=False),
+        sa.Column("created", TIME, nullable=False),
+        sa.Column("name", TEXT, nullable=False),
+        sa.Column("family", TEXT, nullable=False),
+        sa.Column("max_entries", sa.BigInteger(), nullable=False),
+        sa.Column("entries", DOCUMENT, nullable=False),
+        sa.Column("earlier", DOCUMENT, nullable=False),
+        sa.Column("modified", sa.Boolean(), nullable=False),
+        sa.Column("tags", DOCUMENT, nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_prefix_lists")),
+    )
+    with op.batch_alter_table("prefix_lists", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_prefix_lists_account_region"), ["account", "region"], unique=False)
