@@ -22,8 +22,8 @@ from sidedoor.identity import (
     sts,
     users,
 )
+from sidedoor.instances import attachments, images, launch, types, volumes
 from sidedoor.instances import attributes as instance_attributes
-from sidedoor.instances import images, launch, types, volumes
 from sidedoor.instances import operations as instances
 from sidedoor.loadbalancers import listeners, load_balancers, target_groups, targets
 from sidedoor.loadbalancers import tags as load_balancer_tags
@@ -36,10 +36,12 @@ from sidedoor.networks import (
     network_acls,
     places,
     prefix_lists,
+    private_addresses,
     route_tables,
     routes,
     security_group_rules,
     security_groups,
+    subnet_reservations,
     subnets,
     vpcs,
 )
@@ -75,6 +77,10 @@ OPERATIONS: Mapping[str, Mapping[str, Operation]] = {
         "RunInstances": launch.run_instances,
         "DescribeInstanceTypes": types.describe_instance_types,
         "DescribeVolumes": volumes.describe_volumes,
+        "AttachNetworkInterface": attachments.attach_network_interface,
+        "DetachNetworkInterface": attachments.detach_network_interface,
+        "AssignPrivateIpAddresses": private_addresses.assign_private_ip_addresses,
+        "UnassignPrivateIpAddresses": private_addresses.unassign_private_ip_addresses,
         "CreateNetworkInterface": interfaces.create_network_interface,
         "DeleteNetworkInterface": interfaces.delete_network_interface,
         "DescribeNetworkInterfaceAttribute": interfaces.describe_network_interface_attribute,
@@ -83,6 +89,10 @@ OPERATIONS: Mapping[str, Mapping[str, Operation]] = {
         "CreateSecurityGroup": security_groups.create_security_group,
         "DeleteSecurityGroup": security_groups.delete_security_group,
         "DescribeSecurityGroups": security_groups.describe_security_groups,
+        "GetSecurityGroupsForVpc": security_groups.get_security_groups_for_vpc,
+        "CreateSubnetCidrReservation": subnet_reservations.create_subnet_cidr_reservation,
+        "DeleteSubnetCidrReservation": subnet_reservations.delete_subnet_cidr_reservation,
+        "GetSubnetCidrReservations": subnet_reservations.get_subnet_cidr_reservations,
         "CreateDefaultSubnet": subnets.create_default_subnet,
         "CreateSubnet": subnets.create_subnet,
         "DeleteSubnet": subnets.delete_subnet,

@@ -83,6 +83,24 @@ class InsufficientFreeAddresses(ApiError):
     code = "InsufficientFreeAddressesInSubnet"
 
 
+class SubnetReservationNotFound(ApiError):
+    """The subnet-cidr-reservation ID '{id}' does not exist"""
+
+    code = "InvalidSubnetCidrReservationID.NotFound"
+
+
+class SubnetReservationIdMalformed(ApiError):
+    """Invalid id: "{id}" (expecting "scr-...")"""
+
+    code = "InvalidSubnetCidrReservationID.Malformed"
+
+
+class AddressLimitExceeded(ApiError):
+    """The number of private addresses will exceed the limit of {limit} for {id}"""
+
+    code = "PrivateIpAddressLimitExceeded"
+
+
 class GroupNotFound(ApiError):
     """The security group '{id}' does not exist"""
 

@@ -126,6 +126,7 @@ def remove_subnet(call: Call, subnet: Subnet) -> None:
     tables = call.tables
     tables.route_table_associations.remove_all(tables.route_table_associations.where(subnet_id=subnet.id))
     tables.network_acl_associations.remove_all(tables.network_acl_associations.where(subnet_id=subnet.id))
+    tables.subnet_reservations.remove_all(tables.subnet_reservations.where(subnet_id=subnet.id))
     tables.subnets.remove(subnet)
 
 

@@ -148,7 +148,8 @@ def _gateway(call: Call, table: RouteTable, destination: str, gateway_id: str) -
 
 def _interface_of_instance(call: Call, table: RouteTable, instance_id: str) -> str:
     for interface in call.tables.interfaces.where(vpc_id=table.vpc_id):
-        if interface.attachment is not None and interface.attachment.instance_id == instance_id:
+        attachment = interface.attachment
+        if attachment is not None and (attachment.instance_id, attachment.device_index) == (instance_id, 0):
             return interface.id
     raise errors.InstanceNotFound(id=instance_id)
 

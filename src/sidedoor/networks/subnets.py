@@ -78,9 +78,9 @@ def describe_subnets(call: Call, request: Request) -> Answer:
 
 
 def _free_addresses(call: Call, subnets: Sequence[Subnet]) -> dict[str, int]:
-    """Subnet id -> how many interfaces still fit in."""
+    """Subnet id -> how many addresses are still free."""
     interfaces = call.tables.interfaces.where(subnet_id=[subnet.id for subnet in subnets])
-    taken = Counter(interface.subnet_id for interface in interfaces)
+    taken = Counter(interface.subnet_id for interface in interfaces for _ in interface.addresses)
     return {subnet.id: usable_addresses(subnet.cidr) - taken[subnet.id] for subnet in subnets}
 
 

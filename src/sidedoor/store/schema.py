@@ -32,6 +32,7 @@ from sidedoor.networks.model import (
     SecurityGroup,
     SecurityGroupRule,
     Subnet,
+    SubnetReservation,
     Vpc,
 )
 from sidedoor.notifications.model import ConnectionNotification, Message, Subscription, Topic
@@ -189,6 +190,7 @@ VPCS = _kind("vpcs", Vpc, fed=True, index=_OWNED)
 DHCP_OPTIONS = _kind("dhcp_options", DhcpOptions, index=_OWNED)
 PREFIX_LISTS = _kind("prefix_lists", PrefixList, index=_OWNED)
 SUBNETS = _kind("subnets", Subnet, fed=True, index=(*_OWNED, ("vpc_id",)))
+SUBNET_RESERVATIONS = _kind("subnet_reservations", SubnetReservation, index=(*_OWNED, ("subnet_id",)))
 SECURITY_GROUPS = _kind("security_groups", SecurityGroup, fed=True, index=_OWNED, unique=(("vpc_id", "name"),))
 SECURITY_GROUP_RULES = _kind("security_group_rules", SecurityGroupRule, fed=True, index=(*_OWNED, ("group_id",)))
 INTERFACES = _kind(
@@ -236,7 +238,7 @@ KINDS: tuple[Kind[Any], ...] = (
     ROUTE_TABLES, ROUTE_TABLE_ASSOCIATIONS, NETWORK_ACLS, NETWORK_ACL_ASSOCIATIONS, INTERNET_GATEWAYS,
     TARGET_GROUPS, LISTENERS, TARGETS, TARGET_HEALTH, SERVICES, PERMISSIONS, ENDPOINTS, CONNECTION_NOTIFICATIONS,
     TOPICS, SUBSCRIPTIONS, MESSAGES, CLIENT_TOKENS, EVENTS, SETTINGS, INSTANCES, INSTANCE_PROFILES, POLICIES,
-    DHCP_OPTIONS, PREFIX_LISTS,
+    DHCP_OPTIONS, PREFIX_LISTS, SUBNET_RESERVATIONS,
 )  # fmt: skip
 
 FED: tuple[Kind[Any], ...] = tuple(kind for kind in KINDS if kind.fed)

@@ -208,6 +208,7 @@ class Tables:
     dhcp_options = RecordsOf(schema.DHCP_OPTIONS)
     prefix_lists = RecordsOf(schema.PREFIX_LISTS)
     subnets = RecordsOf(schema.SUBNETS)
+    subnet_reservations = RecordsOf(schema.SUBNET_RESERVATIONS)
     security_groups = RecordsOf(schema.SECURITY_GROUPS)
     security_group_rules = RecordsOf(schema.SECURITY_GROUP_RULES)
     interfaces = RecordsOf(schema.INTERFACES)
