@@ -29,7 +29,10 @@ class Taggable:
 
 TAGGABLE: Mapping[str, Taggable] = {
     "vpc": Taggable("vpc", lambda tables: tables.vpcs, errors.VpcNotFound),
+    "dopt": Taggable("dhcp-options", lambda tables: tables.dhcp_options, errors.DhcpOptionsNotFound),
+    "pl": Taggable("prefix-list", lambda tables: tables.prefix_lists, errors.PrefixListNotFound),
     "subnet": Taggable("subnet", lambda tables: tables.subnets, errors.SubnetNotFound),
+    "scr": Taggable("subnet-cidr-reservation", lambda tables: tables.subnet_reservations, errors.SubnetReservationNotFound),
     "sg": Taggable("security-group", lambda tables: tables.security_groups, errors.GroupNotFound),
     "sgr": Taggable("security-group-rule", lambda tables: tables.security_group_rules, errors.GroupRuleNotFound),
     "eni": Taggable("network-interface", lambda tables: tables.interfaces, errors.InterfaceNotFound),

@@ -7,7 +7,14 @@ from typing import Any
 import pytest
 
 from sidedoor import errors
-from sidedoor.networks.classic_link import describe_vpc_classic_link, describe_vpc_classic_link_dns_support
+from sidedoor.networks.classic_link import (
+    describe_vpc_classic_link,
+    describe_vpc_classic_link_dns_support,
+    disable_vpc_classic_link,
+    disable_vpc_classic_link_dns_support,
+    enable_vpc_classic_link,
+    enable_vpc_classic_link_dns_support,
+)
 from sidedoor.networks.dhcp_options import describe_dhcp_options
 from sidedoor.networks.interfaces import create_network_interface, describe_network_interface_attribute
 from sidedoor.networks.subnets import create_subnet
@@ -50,6 +57,21 @@ def test_no_vpc_has_classic_link(world: Any) -> None:
     assert support == {"VpcId": vpc_id, "ClassicLinkDnsSupported": False}
     with pytest.raises(errors.VpcNotFound):
         world.ask(describe_vpc_classic_link, VpcIds=["vpc-0123456789abcdef0"])
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        enable_vpc_classic_link, disable_vpc_classic_link,
+        enable_vpc_classic_link_dns_support, disable_vpc_classic_link_dns_support,
+    ],
+)  # fmt: skip
+def test_classic_link_is_not_to_be_had_any_more(world: Any, operation: Any) -> None:
+    vpc_id = world.ask(create_vpc, CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    with pytest.raises(errors.UnsupportedOperation, match="not available in this region"):
+        world.ask(operation, VpcId=vpc_id)
+    with pytest.raises(errors.VpcNotFound):
+        world.ask(operation, VpcId="vpc-0123456789abcdef0")
 
 
 def test_an_interface_is_asked_for_one_attribute(world: Any) -> None:

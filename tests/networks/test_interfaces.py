@@ -90,9 +90,8 @@ def test_two_primary_addresses_contradict_each_other(world: Any, subnet: dict[st
     "asked",
     [
         {"Ipv6AddressCount": 1},
-        {"SecondaryPrivateIpAddressCount": 1},
+        {"Ipv4PrefixCount": 1},
         {"InterfaceType": "efa"},
-        {"PrivateIpAddresses": [{"Primary": False, "PrivateIpAddress": "10.0.1.10"}]},
     ],
 )
 def test_what_an_interface_cannot_have_is_refused(world: Any, subnet: dict[str, Any], asked: dict[str, Any]) -> None:

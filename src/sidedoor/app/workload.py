@@ -99,7 +99,9 @@ def _among(interfaces: Iterable[Interface], place: str) -> Interface | None:
 
 
 def _is(interface: Interface, place: str) -> bool:
-    return place in (interface.id, interface.attachment.instance_id if interface.attachment else None)
+    """An instance's id means the interface that it came with."""
+    attachment = interface.attachment
+    return place == interface.id or (attachment is not None and (place, 0) == (attachment.instance_id, attachment.device_index))
 
 
 def _wait(condition: Callable[[], bool]) -> bool:

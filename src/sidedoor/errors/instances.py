@@ -65,6 +65,12 @@ class AttachmentNotFound(ApiError):
     code = "InvalidAttachmentID.NotFound"
 
 
+class AttachmentLimitExceeded(ApiError):
+    """Interface count {count} exceeds the limit for {type}"""
+
+    code = "AttachmentLimitExceeded"
+
+
 class InterfaceInUse(ApiError):
     """Network interface '{id}' is currently in use."""
 

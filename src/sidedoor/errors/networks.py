@@ -23,6 +23,36 @@ class VpcRangeInvalid(ApiError):
     code = "InvalidVpc.Range"
 
 
+class VpcRangeConflict(ApiError):
+    """The CIDR '{cidr}' conflicts with the CIDR '{other}' of the VPC"""
+
+    code = "InvalidVpc.Range"
+
+
+class CidrLimitExceeded(ApiError):
+    """This network {vpc_id} has met its maximum number of allowed CIDRs: {limit}"""
+
+    code = "CidrLimitExceeded"
+
+
+class CidrInUse(ApiError):
+    """The vpc {vpc_id} currently has a subnet within CIDR block {cidr}"""
+
+    code = "InvalidCidr.InUse"
+
+
+class CidrAssociationNotFound(ApiError):
+    """The vpc CIDR block association ID '{id}' does not exist"""
+
+    code = "InvalidVpcCidrBlockAssociationIdError.NotFound"
+
+
+class UnsupportedTenancy(ApiError):
+    """The tenancy value {tenancy} is not supported."""
+
+    code = "UnsupportedTenancy"
+
+
 class SubnetNotFound(ApiError):
     """The subnet ID '{id}' does not exist"""
 
@@ -51,6 +81,24 @@ class InsufficientFreeAddresses(ApiError):
     """The subnet '{id}' has no free address left"""
 
     code = "InsufficientFreeAddressesInSubnet"
+
+
+class SubnetReservationNotFound(ApiError):
+    """The subnet-cidr-reservation ID '{id}' does not exist"""
+
+    code = "InvalidSubnetCidrReservationID.NotFound"
+
+
+class SubnetReservationIdMalformed(ApiError):
+    """Invalid id: "{id}" (expecting "scr-...")"""
+
+    code = "InvalidSubnetCidrReservationID.Malformed"
+
+
+class AddressLimitExceeded(ApiError):
+    """The number of private addresses will exceed the limit of {limit} for {id}"""
+
+    code = "PrivateIpAddressLimitExceeded"
 
 
 class GroupNotFound(ApiError):
@@ -129,6 +177,30 @@ class PrefixListNotFound(ApiError):
     """The prefix list ID '{id}' does not exist"""
 
     code = "InvalidPrefixListID.NotFound"
+
+
+class PrefixListIdMalformed(ApiError):
+    """Invalid id: "{id}" (expecting "pl-...")"""
+
+    code = "InvalidPrefixListId.Malformed"
+
+
+class PrefixListVersionMismatch(ApiError):
+    """The prefix list has the incorrect version: it is at version {current}, and the request names {asked}"""
+
+    code = "PrefixListVersionMismatch"
+
+
+class PrefixListFull(ApiError):
+    """You have reached the maximum number of entries for the prefix list: {limit}"""
+
+    code = "PrefixListMaxEntriesExceeded"
+
+
+class PrefixListModificationInvalid(ApiError):
+    """The prefix list cannot be changed so: {reason}"""
+
+    code = "InvalidPrefixListModification"
 
 
 class InterfaceNotFound(ApiError):
@@ -291,4 +363,10 @@ class PeeringNotFound(ApiError):
 class DhcpOptionsNotFound(ApiError):
     """The dhcpOption ID '{id}' does not exist"""
 
-    code = "InvalidDhcpOptionsID.NotFound"
+    code = "InvalidDhcpOptionID.NotFound"
+
+
+class DhcpOptionsIdMalformed(ApiError):
+    """Invalid id: "{id}" (expecting "dopt-...")"""
+
+    code = "InvalidDhcpOptionsId.Malformed"

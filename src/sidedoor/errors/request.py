@@ -141,7 +141,7 @@ class OperationNotPermitted(ApiError):
 
 
 class DependencyViolation(ApiError):
-    """{resource} has a dependent object ({dependent}) and cannot be deleted"""
+    """The {kind} '{id}' has dependencies and cannot be deleted."""
 
     code = "DependencyViolation"
 

@@ -29,8 +29,18 @@ def _interface(look: Callable[[Interface], Found]) -> Field[View]:
     return lambda view: look(view.interface) if view.interface is not None else None
 
 
+def _any_interface(look: Callable[[Interface], Found]) -> Field[View]:
+    """A filter on all interfaces of the instance."""
+
+    def values(view: View) -> list[str]:
+        found = [look(interface) for interface in view.interfaces]
+        return [value for one in found if one is not None for value in ((one,) if isinstance(one, str) else one)]
+
+    return values
+
+
 def _attachment(look: Callable[[Attachment], Found]) -> Field[View]:
-    return _interface(lambda interface: look(interface.attachment) if interface.attachment is not None else None)
+    return _any_interface(lambda interface: look(interface.attachment) if interface.attachment is not None else None)
 
 
 def _fixed(value: str) -> Field[View]:
@@ -105,34 +115,34 @@ _NETWORK: Mapping[str, Field[View]] = {
     "source-dest-check": _interface(lambda one: "true"),
     "subnet-id": _interface(lambda one: one.subnet_id),
     "vpc-id": _interface(lambda one: one.vpc_id),
-    "network-interface.addresses.primary": _interface(lambda one: "true"),
-    "network-interface.addresses.private-dns-name": _interface(dns_name),
-    "network-interface.addresses.private-ip-address": _interface(lambda one: one.address),
+    "network-interface.addresses.primary": _any_interface(lambda one: ["true", "false"] if one.secondary else "true"),
+    "network-interface.addresses.private-dns-name": _any_interface(dns_name),
+    "network-interface.addresses.private-ip-address": _any_interface(lambda one: one.addresses),
     "network-interface.attachment.attach-time": _attachment(lambda one: _timestamp(one.attached)),
     "network-interface.attachment.attachment-id": _attachment(lambda one: one.id),
     "network-interface.attachment.delete-on-termination": _attachment(lambda one: truth(one.delete_on_termination)),
-    "network-interface.attachment.device-index": _attachment(lambda one: "0"),
+    "network-interface.attachment.device-index": _attachment(lambda one: str(one.device_index)),
     "network-interface.attachment.instance-id": _attachment(lambda one: one.instance_id),
-    "network-interface.attachment.instance-owner-id": _interface(lambda one: one.account),
+    "network-interface.attachment.instance-owner-id": _any_interface(lambda one: one.account),
     "network-interface.attachment.network-card-index": _attachment(lambda one: "0"),
     "network-interface.attachment.status": _attachment(lambda one: "attached"),
     "network-interface.availability-zone": lambda view: view.zone_name if view.interface is not None else None,
-    "network-interface.description": _interface(lambda one: one.description),
-    "network-interface.group-id": _group_ids,
-    "network-interface.group-name": _group_names,
-    "network-interface.mac-address": _interface(lambda one: one.mac),
-    "network-interface.network-interface-id": _interface(lambda one: one.id),
-    "network-interface.operator.managed": _interface(lambda one: "false"),
-    "network-interface.owner-id": _interface(lambda one: one.account),
-    "network-interface.private-dns-name": _interface(dns_name),
-    "network-interface.private-ip-address": _interface(lambda one: one.address),
-    "network-interface.requester-managed": _interface(lambda one: "false"),
-    "network-interface.source-dest-check": _interface(lambda one: "true"),
-    "network-interface.status": _interface(lambda one: "in-use"),
-    "network-interface.subnet-id": _interface(lambda one: one.subnet_id),
-    "network-interface.tag-key": _interface(lambda one: list(one.tags)),
-    "network-interface.tag-value": _interface(lambda one: list(one.tags.values())),
-    "network-interface.vpc-id": _interface(lambda one: one.vpc_id),
+    "network-interface.description": _any_interface(lambda one: one.description),
+    "network-interface.group-id": _any_interface(lambda one: one.group_ids),
+    "network-interface.group-name": lambda view: [view.names[group] for one in view.interfaces for group in one.group_ids],
+    "network-interface.mac-address": _any_interface(lambda one: one.mac),
+    "network-interface.network-interface-id": _any_interface(lambda one: one.id),
+    "network-interface.operator.managed": _any_interface(lambda one: "false"),
+    "network-interface.owner-id": _any_interface(lambda one: one.account),
+    "network-interface.private-dns-name": _any_interface(dns_name),
+    "network-interface.private-ip-address": _any_interface(lambda one: one.address),
+    "network-interface.requester-managed": _any_interface(lambda one: "false"),
+    "network-interface.source-dest-check": _any_interface(lambda one: "true"),
+    "network-interface.status": _any_interface(lambda one: "in-use"),
+    "network-interface.subnet-id": _any_interface(lambda one: one.subnet_id),
+    "network-interface.tag-key": _any_interface(lambda one: list(one.tags)),
+    "network-interface.tag-value": _any_interface(lambda one: list(one.tags.values())),
+    "network-interface.vpc-id": _any_interface(lambda one: one.vpc_id),
 }
 
 _NEVER: Sequence[str] = (

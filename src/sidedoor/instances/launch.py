@@ -21,7 +21,7 @@ from sidedoor.instances.places import Place, wanted_place
 from sidedoor.instances.traces import forget_terminated
 from sidedoor.instances.types import DEFAULT, InstanceType, known_type
 from sidedoor.instances.wire import reservations
-from sidedoor.networks.allocation import allocate_interface
+from sidedoor.networks.allocation import allocate_interface, taken_addresses
 from sidedoor.networks.model import Attachment, Interface, InterfaceKind, usable_addresses
 from sidedoor.networks.refusals import refuse
 
@@ -154,8 +154,7 @@ def _count(call: Call, request: Request, place: Place) -> int:
         return 1
     if place.address is not None and most > 1:
         raise errors.InvalidParameterCombination("A private IP address can be given to one instance only.")
-    taken = len(call.tables.interfaces.where(subnet_id=place.subnet.id))
-    room = usable_addresses(place.subnet.cidr) - taken
+    room = usable_addresses(place.subnet.cidr) - len(taken_addresses(call, place.subnet.id))
     if room < least:
         raise errors.InsufficientFreeAddresses(id=place.subnet.id)
     return min(most, room)

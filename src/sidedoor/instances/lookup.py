@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sidedoor import errors
 from sidedoor.call import Call
 from sidedoor.instances.model import Instance
 from sidedoor.networks.lookup import owned
-from sidedoor.networks.model import Interface
+from sidedoor.networks.model import Interface, InterfaceKind
 from sidedoor.networks.zones import zone_name
 from sidedoor.paging import record_key
 
 
 @dataclass(frozen=True)
 class View:
-    """An instance with its interface, which a terminated one no longer has, and the (id, name) of its groups."""
+    """An instance with its first interface, which a terminated one no longer has, and the (id, name) of its groups.
+
+    ``others``: its further interfaces in the order of their device index; ``names``: group id -> name for all of them.
+    """
 
     instance: Instance
     interface: Interface | None
     groups: tuple[tuple[str, str], ...]
     zone_name: str
+    others: tuple[Interface, ...]
+    names: Mapping[str, str]
+
+    @property
+    def interfaces(self) -> tuple[Interface, ...]:
+        return self.others if self.interface is None else (self.interface, *self.others)
 
 
 def owned_instance(call: Call, instance_id: str) -> Instance:
@@ -42,17 +52,39 @@ def chosen_instances(call: Call, instance_ids: Iterable[str] | None) -> list[Ins
 def views(call: Call, instances: Iterable[Instance]) -> list[View]:
     """The instances in the same order, each with what belongs to it."""
     instances = list(instances)
-    interface_ids = [one.interface_id for one in instances if one.interface_id is not None]
-    interfaces = {one.id: one for one in call.tables.interfaces.where(id=interface_ids)}
-    group_ids = {group_id for interface in interfaces.values() for group_id in interface.group_ids}
+    interfaces = _interfaces(call, instances)
+    group_ids = {group_id for some in interfaces.values() for one in some for group_id in one.group_ids}
     names = {group.id: group.name for group in call.tables.security_groups.where(id=group_ids)}
 
     def view(instance: Instance) -> View:
-        interface = interfaces.get(instance.interface_id or "")
-        groups = tuple((one, names[one]) for one in interface.group_ids) if interface else ()
-        return View(instance, interface, groups, zone_name(call.account, instance.region, instance.zone_id))
+        mine = interfaces.get(instance.id, ())
+        first = next((one for one in mine if one.id == instance.interface_id), None)
+        groups = tuple((one, names[one]) for one in first.group_ids) if first else ()
+        others = tuple(one for one in mine if one is not first)
+        return View(instance, first, groups, zone_name(call.account, instance.region, instance.zone_id), others, names)
 
     return [view(instance) for instance in instances]
+
+
+def _interfaces(call: Call, instances: Sequence[Instance]) -> Mapping[str, Sequence[Interface]]:
+    """Instance id -> its interfaces in the order of their device index."""
+    found: dict[str, list[Interface]] = defaultdict(list)
+    wanted = {one.id for one in instances}
+    for interface in call.tables.interfaces.where(**call.owned, kind=InterfaceKind.WORKLOAD):
+        if interface.attachment is not None and interface.attachment.instance_id in wanted:
+            found[interface.attachment.instance_id].append(interface)
+    for some in found.values():
+        some.sort(key=_device_index)
+    return found
+
+
+def _device_index(interface: Interface) -> int:
+    return interface.attachment.device_index if interface.attachment is not None else 0
+
+
+def interfaces_of(call: Call, instance: Instance) -> Sequence[Interface]:
+    """All interfaces of the instance, the one at device index 0 first."""
+    return _interfaces(call, [instance]).get(instance.id, ())
 
 
 def interface_of(call: Call, instance: Instance) -> Interface | None:

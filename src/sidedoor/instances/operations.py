@@ -15,7 +15,7 @@ from sidedoor.call import Answer, Call, Request
 from sidedoor.instances.filters import INSTANCE_FILTERS
 from sidedoor.instances.lookup import View, chosen_instances, owned_instance, views
 from sidedoor.instances.model import CODES, Event, IllegalTransition, Instance, InstanceState
-from sidedoor.instances.traces import forget_terminated, release_interface, show_elsewhere
+from sidedoor.instances.traces import forget_terminated, release_interfaces, show_elsewhere
 from sidedoor.instances.wire import reservations, state_to_wire
 from sidedoor.paging import page, record_key
 
@@ -150,6 +150,6 @@ def _change(call: Call, before: Instance, event: Event) -> dict[str, Any]:
 def _save(call: Call, before: Instance, after: Instance) -> None:
     show_elsewhere(call, after)
     if after.state is InstanceState.TERMINATED:
-        after = release_interface(call, after)
+        after = release_interfaces(call, after)
     after = replace(after, launched=call.now) if after.running else replace(after, ended=call.now)
     call.tables.instances.update(before, after)

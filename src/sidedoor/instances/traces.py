@@ -5,32 +5,31 @@ from __future__ import annotations
 from dataclasses import replace
 
 from sidedoor.call import Call
+from sidedoor.instances.lookup import interfaces_of
 from sidedoor.instances.model import Instance, InstanceState
 
 
 def show_elsewhere(call: Call, instance: Instance) -> None:
-    """Writes whether the instance runs to what the data plane reads: its interface, and the targets that it is.
+    """Writes whether the instance runs to what the data plane reads: its interfaces, and the targets that it is.
 
     An interface outlives its instance where that does not delete it.
     """
     tables = call.tables
-    interface = tables.interfaces.find(instance.interface_id) if instance.interface_id is not None else None
-    if interface is not None and interface.attachment is not None:
-        attachment = replace(interface.attachment, running=instance.running)
-        tables.interfaces.update(interface, replace(interface, attachment=attachment))
+    for interface in interfaces_of(call, instance):
+        if interface.attachment is not None:
+            attachment = replace(interface.attachment, running=instance.running)
+            tables.interfaces.update(interface, replace(interface, attachment=attachment))
     for target in tables.targets.where(**call.owned, target_id=instance.id):
         tables.targets.update(target, replace(target, running=instance.running))
 
 
-def release_interface(call: Call, instance: Instance) -> Instance:
-    """The terminated instance without its interface, which goes too or is free for another instance."""
-    interface = call.tables.interfaces.find(instance.interface_id) if instance.interface_id is not None else None
-    if interface is None:
-        return instance
-    if interface.attachment is not None and interface.attachment.delete_on_termination:
-        call.tables.interfaces.remove(interface)
-    else:
-        call.tables.interfaces.update(interface, replace(interface, attachment=None))
+def release_interfaces(call: Call, instance: Instance) -> Instance:
+    """The terminated instance without its interfaces, each of which goes too or is free for another instance."""
+    for interface in interfaces_of(call, instance):
+        if interface.attachment is not None and interface.attachment.delete_on_termination:
+            call.tables.interfaces.remove(interface)
+        else:
+            call.tables.interfaces.update(interface, replace(interface, attachment=None))
     return replace(instance, interface_id=None)
 
 

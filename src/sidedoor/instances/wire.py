@@ -12,6 +12,7 @@ from sidedoor.instances.lookup import View
 from sidedoor.instances.model import CODES, Instance, InstanceState
 from sidedoor.instances.types import TYPES
 from sidedoor.networks.model import Interface, private_dns_name
+from sidedoor.networks.wire import private_addresses
 
 _USER_SHUTDOWN = "Client.UserInitiatedShutdown"
 _ENDED = frozenset({InstanceState.STOPPING, InstanceState.STOPPED, InstanceState.SHUTTING_DOWN, InstanceState.TERMINATED})
@@ -125,7 +126,7 @@ def _network(view: View) -> dict[str, Any]:
         "PrivateDnsName": dns_name(view.interface),
         "SourceDestCheck": True,
         "SecurityGroups": _groups(view),
-        "NetworkInterfaces": [_interface(view, view.interface)],
+        "NetworkInterfaces": [_interface(view, one) for one in view.interfaces],
     }
 
 
@@ -145,9 +146,9 @@ def _interface(view: View, interface: Interface) -> dict[str, Any]:
         "MacAddress": interface.mac,
         "PrivateIpAddress": interface.address,
         "PrivateDnsName": name,
-        "PrivateIpAddresses": [{"Primary": True, "PrivateIpAddress": interface.address, "PrivateDnsName": name}],
+        "PrivateIpAddresses": private_addresses(interface),
         "Ipv6Addresses": [],
-        "Groups": _groups(view),
+        "Groups": [{"GroupId": one, "GroupName": view.names[one]} for one in interface.group_ids],
         "SourceDestCheck": True,
         "Status": "in-use",
     }
@@ -156,7 +157,7 @@ def _interface(view: View, interface: Interface) -> dict[str, Any]:
             "AttachmentId": interface.attachment.id,
             "AttachTime": interface.attachment.attached,
             "DeleteOnTermination": interface.attachment.delete_on_termination,
-            "DeviceIndex": 0,
+            "DeviceIndex": interface.attachment.device_index,
             "NetworkCardIndex": 0,
             "Status": "attached",
         }

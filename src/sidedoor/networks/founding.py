@@ -86,12 +86,17 @@ def _add_main_table(call: Call, vpc: Vpc) -> None:
     )  # fmt: skip
 
 
+def local_route(block: str) -> Route:
+    """The route that every table of a VPC has for each of the VPC's blocks."""
+    return Route(destination=block, target=LOCAL, origin=RouteOrigin.TABLE)
+
+
 def add_route_table(call: Call, vpc: Vpc, tags: Mapping[str, str]) -> RouteTable:
     """A route table, which keeps the VPC's own traffic in the VPC."""
-    local = Route(destination=vpc.cidr, target=LOCAL, origin=RouteOrigin.TABLE)
+    local = tuple(local_route(block) for block in vpc.blocks)
     return call.tables.route_tables.add(
         RouteTable(
-            id=call.new_id("rtb"), account=vpc.account, region=vpc.region, vpc_id=vpc.id, created=call.now, routes=(local,),
+            id=call.new_id("rtb"), account=vpc.account, region=vpc.region, vpc_id=vpc.id, created=call.now, routes=local,
             tags=dict(tags),
         )
     )  # fmt: skip
@@ -121,6 +126,7 @@ def remove_subnet(call: Call, subnet: Subnet) -> None:
     tables = call.tables
     tables.route_table_associations.remove_all(tables.route_table_associations.where(subnet_id=subnet.id))
     tables.network_acl_associations.remove_all(tables.network_acl_associations.where(subnet_id=subnet.id))
+    tables.subnet_reservations.remove_all(tables.subnet_reservations.where(subnet_id=subnet.id))
     tables.subnets.remove(subnet)
 
 

@@ -12,41 +12,38 @@ from typing import Any
 from sidedoor import errors, tagging
 from sidedoor.aws.listing import Field, filtered, truth
 from sidedoor.call import Answer, Call, Request
-from sidedoor.networks import cidrs, lookup
+from sidedoor.networks import lookup, wire
 from sidedoor.networks.allocation import allocate_interface
 from sidedoor.networks.model import Attachment, Interface, InterfaceKind, private_dns_name
+from sidedoor.networks.private_addresses import wanted_addresses
 from sidedoor.networks.refusals import refuse
 from sidedoor.networks.zones import zone_name
 from sidedoor.paging import page
 
 _REFUSED_AT_CREATION = (
     "Ipv4Prefixes", "Ipv4PrefixCount", "Ipv6Prefixes", "Ipv6PrefixCount", "Ipv6Addresses", "Ipv6AddressCount",
-    "EnablePrimaryIpv6", "SecondaryPrivateIpAddressCount", "InterfaceType", "ConnectionTrackingSpecification", "Operator",
+    "EnablePrimaryIpv6", "InterfaceType", "ConnectionTrackingSpecification", "Operator",
 )  # fmt: skip
 _REFUSED_LATER = (
     "EnaSrdSpecification", "EnablePrimaryIpv6", "ConnectionTrackingSpecification", "AssociatePublicIpAddress",
     "AssociatedSubnetIds",
 )  # fmt: skip
 
-_REQUESTERS: Mapping[InterfaceKind, str] = {
-    InterfaceKind.ENDPOINT: "amazon-aws",
-    InterfaceKind.LOAD_BALANCER_NODE: "amazon-elb",
-}
-"""Who made an interface that no user made."""
-
 
 def create_network_interface(call: Call, request: Request) -> Answer:
     """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateNetworkInterface.html"""
-    refuse(request, _REFUSED_AT_CREATION, "an interface has one private IPv4 address.")
+    refuse(request, _REFUSED_AT_CREATION, "an interface has single private IPv4 addresses.")
     earlier = call.replayed(request)
     if earlier is not None:
         return _created(call, request, lookup.owned_interface(call, earlier))
     subnet = lookup.owned_subnet(call, request["SubnetId"])
+    address, secondary = wanted_addresses(request)
     interface = allocate_interface(
         call,
         subnet,
         InterfaceKind.WORKLOAD,
-        address=_address(request),
+        address=address,
+        secondary=secondary,
         description=request.get("Description", ""),
         group_ids=lookup.groups_of_vpc(call, subnet.vpc_id, request.get("Groups") or ()),
         tags=tagging.from_specifications(request, "network-interface"),
@@ -60,18 +57,6 @@ def _created(call: Call, request: Request, interface: Interface) -> Answer:
     return {"NetworkInterface": _to_wire(call, interface, _group_names(call, [interface])), **token}
 
 
-def _address(request: Request) -> str | None:
-    """The address that the request wants, in either of the two forms, or None."""
-    listed = request.get("PrivateIpAddresses") or ()
-    if len(listed) > 1 or not all(one.get("Primary", False) for one in listed):
-        raise errors.UnsupportedOperation("An interface of Sidedoor has no secondary private addresses.")
-    named = [request.get("PrivateIpAddress"), *(one.get("PrivateIpAddress") for one in listed)]
-    wanted = {address for address in named if address}
-    if len(wanted) > 1:
-        raise errors.InvalidParameterCombination("PrivateIpAddress and PrivateIpAddresses name different primary addresses.")
-    return cidrs.check_address(wanted.pop(), "privateIpAddress") if wanted else None
-
-
 def describe_network_interfaces(call: Call, request: Request) -> Answer:
     """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeNetworkInterfaces.html"""
     interfaces = lookup.chosen(call, call.tables.interfaces, request.get("NetworkInterfaceIds"), lookup.owned_interface)
@@ -83,7 +68,7 @@ def describe_network_interfaces(call: Call, request: Request) -> Answer:
 
 def delete_network_interface(call: Call, request: Request) -> Answer:
     """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteNetworkInterface.html"""
-    interface = _changeable(call, request["NetworkInterfaceId"])
+    interface = lookup.changeable_interface(call, request["NetworkInterfaceId"])
     if interface.attachment is not None:
         raise errors.InterfaceInUse(id=interface.id)
     call.tables.interfaces.remove(interface)
@@ -92,7 +77,7 @@ def delete_network_interface(call: Call, request: Request) -> Answer:
 
 def modify_network_interface_attribute(call: Call, request: Request) -> Answer:
     """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifyNetworkInterfaceAttribute.html"""
-    interface = _changeable(call, request["NetworkInterfaceId"])
+    interface = lookup.changeable_interface(call, request["NetworkInterfaceId"])
     refuse(request, _REFUSED_LATER, "an interface has a description and security groups.")
     if not request.get("SourceDestCheck", {}).get("Value", True):
         raise errors.UnsupportedOperation("An interface of Sidedoor sends and receives only for its own address.")
@@ -110,13 +95,13 @@ def modify_network_interface_attribute(call: Call, request: Request) -> Answer:
 def describe_network_interface_attribute(call: Call, request: Request) -> Answer:
     """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeNetworkInterfaceAttribute.html"""
     interface = lookup.owned_interface(call, request["NetworkInterfaceId"])
-    wire = _to_wire(call, interface, _group_names(call, [interface]))
+    shown = _to_wire(call, interface, _group_names(call, [interface]))
     values: Mapping[str, dict[str, Any]] = {
         "associatePublicIpAddress": {"AssociatePublicIpAddress": False},
-        "attachment": {"Attachment": wire["Attachment"]} if "Attachment" in wire else {},
-        "description": {"Description": {"Value": wire["Description"]}},
-        "groupSet": {"Groups": wire["Groups"]},
-        "sourceDestCheck": {"SourceDestCheck": {"Value": wire["SourceDestCheck"]}},
+        "attachment": {"Attachment": shown["Attachment"]} if "Attachment" in shown else {},
+        "description": {"Description": {"Value": shown["Description"]}},
+        "groupSet": {"Groups": shown["Groups"]},
+        "sourceDestCheck": {"SourceDestCheck": {"Value": shown["SourceDestCheck"]}},
     }
     name = request.get("Attribute")
     if not name:
@@ -133,15 +118,6 @@ def _changed_attachment(interface: Interface, asked: Mapping[str, Any]) -> Attac
         raise errors.AttachmentNotFound(id=asked.get("AttachmentId"))
     delete = asked.get("DeleteOnTermination", attachment.delete_on_termination)
     return replace(attachment, delete_on_termination=delete)
-
-
-def _changeable(call: Call, interface_id: str) -> Interface:
-    """The caller's interface, unless an endpoint or a load balancer holds it: then ``OperationNotPermitted``."""
-    interface = lookup.owned_interface(call, interface_id)
-    if interface.requester_managed:
-        sentence = f"The network interface '{interface.id}' is managed by {interface.holder or _REQUESTERS[interface.kind]}."
-        raise errors.OperationNotPermitted(sentence)
-    return interface
 
 
 def _group_names(call: Call, interfaces: Sequence[Interface]) -> dict[str, str]:
@@ -166,7 +142,7 @@ def _attachment(interface: Interface) -> dict[str, Any]:
         "AttachmentId": interface.attachment.id,
         "AttachTime": interface.attachment.attached,
         "DeleteOnTermination": interface.attachment.delete_on_termination,
-        "DeviceIndex": 0,
+        "DeviceIndex": interface.attachment.device_index,
         "NetworkCardIndex": 0,
         "InstanceId": interface.attachment.instance_id,
         "InstanceOwnerId": interface.account,
@@ -199,7 +175,7 @@ def _status(interface: Interface) -> str:
 
 
 def _to_wire(call: Call, interface: Interface, group_names: Mapping[str, str]) -> dict[str, Any]:
-    wire: dict[str, Any] = {
+    shown: dict[str, Any] = {
         "NetworkInterfaceId": interface.id,
         "OwnerId": interface.account,
         "VpcId": interface.vpc_id,
@@ -210,7 +186,7 @@ def _to_wire(call: Call, interface: Interface, group_names: Mapping[str, str]) -
         "InterfaceType": interface.kind.value,
         "MacAddress": interface.mac,
         "PrivateIpAddress": interface.address,
-        "PrivateIpAddresses": [{"Primary": True, "PrivateIpAddress": interface.address}],
+        "PrivateIpAddresses": wire.private_addresses(interface),
         "Ipv6Addresses": [],
         "Groups": [{"GroupId": one, "GroupName": group_names[one]} for one in interface.group_ids],
         "RequesterManaged": interface.requester_managed,
@@ -219,18 +195,18 @@ def _to_wire(call: Call, interface: Interface, group_names: Mapping[str, str]) -
         "TagSet": tagging.to_wire(interface.tags),
     }
     if interface.requester_managed:
-        wire["RequesterId"] = _REQUESTERS[interface.kind]
+        shown["RequesterId"] = lookup.REQUESTERS[interface.kind]
     attachment, name = _attachment(interface), _private_dns_name(interface)
     if attachment:
-        wire["Attachment"] = attachment
+        shown["Attachment"] = attachment
     if name is not None:
-        wire["PrivateDnsName"] = wire["PrivateIpAddresses"][0]["PrivateDnsName"] = name
-    return wire
+        shown["PrivateDnsName"] = name
+    return shown
 
 
 _FILTERS: Mapping[str, Field[Interface]] = {
-    "addresses.primary": lambda interface: "true",
-    "addresses.private-ip-address": lambda interface: interface.address,
+    "addresses.primary": lambda interface: ["true", "false"] if interface.secondary else "true",
+    "addresses.private-ip-address": lambda interface: interface.addresses,
     "attachment.attach-time": _attach_time,
     "attachment.attachment-id": _attached("AttachmentId"),
     "attachment.delete-on-termination": _attached("DeleteOnTermination"),
@@ -247,8 +223,8 @@ _FILTERS: Mapping[str, Field[Interface]] = {
     "operator.managed": lambda interface: "false",
     "owner-id": lambda interface: interface.account,
     "private-dns-name": _private_dns_name,
-    "private-ip-address": lambda interface: interface.address,
-    "requester-id": lambda interface: _REQUESTERS.get(interface.kind),
+    "private-ip-address": lambda interface: interface.addresses,
+    "requester-id": lambda interface: lookup.REQUESTERS.get(interface.kind),
     "requester-managed": lambda interface: truth(interface.requester_managed),
     "source-dest-check": lambda interface: "true",
     "status": _status,

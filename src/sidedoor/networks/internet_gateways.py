@@ -14,6 +14,7 @@ from sidedoor.aws.listing import Field, filtered
 from sidedoor.call import Answer, Call, Request
 from sidedoor.networks import lookup
 from sidedoor.networks.model import InternetGateway
+from sidedoor.networks.refusals import in_use
 from sidedoor.paging import page
 
 _ATTACHED = "available"
@@ -58,7 +59,7 @@ def detach_internet_gateway(call: Call, request: Request) -> Answer:
     if gateway.vpc_id != vpc.id:
         raise errors.GatewayNotAttached(id=gateway.id, vpc_id=vpc.id)
     for association in call.tables.route_table_associations.where(gateway_id=gateway.id):
-        raise errors.DependencyViolation(resource=gateway.id, dependent=association.table_id)
+        raise in_use(call, "internetGateway", gateway.id, association.table_id)
     call.tables.internet_gateways.update(gateway, replace(gateway, vpc_id=None))
     return {}
 
@@ -67,7 +68,7 @@ def delete_internet_gateway(call: Call, request: Request) -> Answer:
     """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteInternetGateway.html"""
     gateway = lookup.owned_gateway(call, request["InternetGatewayId"])
     if gateway.vpc_id is not None:
-        raise errors.DependencyViolation(resource=gateway.id, dependent=gateway.vpc_id)
+        raise in_use(call, "internetGateway", gateway.id, gateway.vpc_id)
     call.tables.internet_gateways.remove(gateway)
     return {}
 

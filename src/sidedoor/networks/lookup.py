@@ -5,20 +5,24 @@ Another account's record does not exist for the caller.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 from sidedoor import errors
 from sidedoor.call import Call
 from sidedoor.networks.model import (
+    DhcpOptions,
     Interface,
+    InterfaceKind,
     InternetGateway,
     NetworkAcl,
+    PrefixList,
     RouteTable,
     RouteTableAssociation,
     SecurityGroup,
     SecurityGroupRule,
     Subnet,
+    SubnetReservation,
     Vpc,
 )
 from sidedoor.paging import record_key
@@ -43,8 +47,22 @@ def owned_vpc(call: Call, vpc_id: str) -> Vpc:
     return owned(call, call.tables.vpcs, vpc_id, "vpc", errors.VpcNotFound, errors.VpcIdMalformed)
 
 
+def owned_dhcp_options(call: Call, options_id: str) -> DhcpOptions:
+    not_found, malformed = errors.DhcpOptionsNotFound, errors.DhcpOptionsIdMalformed
+    return owned(call, call.tables.dhcp_options, options_id, "dopt", not_found, malformed)
+
+
+def owned_prefix_list(call: Call, list_id: str) -> PrefixList:
+    return owned(call, call.tables.prefix_lists, list_id, "pl", errors.PrefixListNotFound, errors.PrefixListIdMalformed)
+
+
 def owned_subnet(call: Call, subnet_id: str) -> Subnet:
     return owned(call, call.tables.subnets, subnet_id, "subnet", errors.SubnetNotFound, errors.SubnetIdMalformed)
+
+
+def owned_subnet_reservation(call: Call, reservation_id: str) -> SubnetReservation:
+    not_found, malformed = errors.SubnetReservationNotFound, errors.SubnetReservationIdMalformed
+    return owned(call, call.tables.subnet_reservations, reservation_id, "scr", not_found, malformed)
 
 
 def owned_group(call: Call, group_id: str) -> SecurityGroup:
@@ -58,6 +76,22 @@ def owned_rule(call: Call, rule_id: str) -> SecurityGroupRule:
 
 def owned_interface(call: Call, interface_id: str) -> Interface:
     return owned(call, call.tables.interfaces, interface_id, "eni", errors.InterfaceNotFound, errors.InterfaceIdMalformed)
+
+
+REQUESTERS: Mapping[InterfaceKind, str] = {
+    InterfaceKind.ENDPOINT: "amazon-aws",
+    InterfaceKind.LOAD_BALANCER_NODE: "amazon-elb",
+}
+"""Who made an interface that no user made."""
+
+
+def changeable_interface(call: Call, interface_id: str) -> Interface:
+    """The caller's interface, unless an endpoint or a load balancer holds it: then ``OperationNotPermitted``."""
+    interface = owned_interface(call, interface_id)
+    if interface.requester_managed:
+        sentence = f"The network interface '{interface.id}' is managed by {interface.holder or REQUESTERS[interface.kind]}."
+        raise errors.OperationNotPermitted(sentence)
+    return interface
 
 
 def owned_route_table(call: Call, table_id: str) -> RouteTable:

@@ -14,7 +14,20 @@ from ipaddress import IPv4Address, IPv4Network
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class CidrAssociation:
+    """A block that was added to a VPC, and the id of its belonging there."""
+
+    id: str
+    cidr: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Vpc:
+    """``cidr`` is the block that it was made with and keeps; ``secondary``: those that were added to it.
+
+    ``dhcp_options_id``: None for the account's own set of this region, ``default`` for no set at all.
+    """
+
     id: str
     version: int = 0
     account: str
@@ -26,7 +39,81 @@ class Vpc:
     dns_hostnames: bool = False
     address_usage_metrics: bool = False
     tenancy: str = "default"
+    secondary: tuple[CidrAssociation, ...] = ()
+    dhcp_options_id: str | None = None
     tags: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def blocks(self) -> tuple[str, ...]:
+        """All its blocks, the first one first."""
+        return (self.cidr, *(one.cidr for one in self.secondary))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DhcpConfiguration:
+    """One option of a set and its values."""
+
+    key: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DhcpOptions:
+    """A set of DHCP options."""
+
+    id: str
+    version: int = 0
+    account: str
+    region: str
+    created: datetime
+    configurations: tuple[DhcpConfiguration, ...] = ()
+    tags: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PrefixEntry:
+    """One block of a prefix list."""
+
+    cidr: str
+    description: str | None = None
+
+
+class AddressFamily(StrEnum):
+    """The wire's ``AddressFamily``: of which kind all entries of a prefix list are."""
+
+    IPV4 = "IPv4"
+    IPV6 = "IPv6"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PrefixList:
+    """A managed prefix list. ``earlier``: the entries of its earlier versions, the first version's first.
+
+    ``modified``: whether it was changed since it was made, which is all that its state says.
+    """
+
+    id: str
+    version: int = 0
+    account: str
+    region: str
+    created: datetime
+    name: str
+    family: AddressFamily
+    max_entries: int
+    entries: tuple[PrefixEntry, ...] = ()
+    earlier: tuple[tuple[PrefixEntry, ...], ...] = ()
+    modified: bool = False
+    tags: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def number(self) -> int:
+        """Its current version as the wire counts it."""
+        return len(self.earlier) + 1
+
+    def entries_of(self, number: int) -> tuple[PrefixEntry, ...] | None:
+        """The entries of one of its versions, or None where there is none of this number."""
+        versions = (*self.earlier, self.entries)
+        return versions[number - 1] if 1 <= number <= len(versions) else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,6 +128,29 @@ class Subnet:
     created: datetime
     default_for_zone: bool = False
     map_public_ip: bool = False
+    tags: dict[str, str] = field(default_factory=dict)
+
+
+class ReservationType(StrEnum):
+    """The wire's ``ReservationType``."""
+
+    PREFIX = "prefix"
+    EXPLICIT = "explicit"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SubnetReservation:
+    """A block of a subnet from which no interface gets an address unless its user names it."""
+
+    id: str
+    version: int = 0
+    account: str
+    region: str
+    subnet_id: str
+    cidr: str
+    kind: ReservationType
+    created: datetime
+    description: str | None = None
     tags: dict[str, str] = field(default_factory=dict)
 
 
@@ -88,19 +198,23 @@ class InterfaceKind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Attachment:
-    """How an interface belongs to an instance. ``running``: the instance runs, so that its interface stands in the network."""
+    """How an interface belongs to an instance. ``running``: the instance runs, so that its interface stands in the network.
+
+    ``device_index``: its place among the instance's interfaces; the one at 0 is there as long as the instance.
+    """
 
     id: str
     instance_id: str
     attached: datetime
     delete_on_termination: bool = True
     running: bool = True
+    device_index: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Interface:
     """A network interface. ``holder`` is the endpoint's id or the load balancer's ARN that it belongs to, if any;
-    ``attachment`` says which instance it is.
+    ``attachment`` says which instance it is. ``secondary``: further addresses that are kept for it in its subnet.
 
     ``load_balancer_id``: for an endpoint's interface, which of its service's load balancers serves it. Chosen once ("each
     endpoint network interface is associated with one load balancer", PrivateLink guide), so that it stays over restarts.
@@ -122,7 +236,13 @@ class Interface:
     holder: str | None = None
     load_balancer_id: str | None = None
     attachment: Attachment | None = None
+    secondary: tuple[str, ...] = ()
     tags: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """All its addresses, the primary one first."""
+        return (self.address, *self.secondary)
 
     @property
     def requester_managed(self) -> bool:
@@ -261,13 +381,13 @@ def is_usable(subnet_cidr: str, address: str) -> bool:
     return ip in network and network.network_address + 4 <= ip < network.broadcast_address
 
 
-def free_address(subnet_cidr: str, taken: Collection[str]) -> str | None:
-    """The lowest free address of a subnet, or None when it is full."""
+def free_address(subnet_cidr: str, taken: Collection[str], reserved: Collection[IPv4Network] = ()) -> str | None:
+    """The lowest free address of a subnet outside of what is reserved in it, or None when there is none."""
     network = IPv4Network(subnet_cidr)
     for offset in range(4, network.num_addresses - 1):
-        address = str(network.network_address + offset)
-        if address not in taken:
-            return address
+        address = network.network_address + offset
+        if str(address) not in taken and not any(address in block for block in reserved):
+            return str(address)
     return None
 
 

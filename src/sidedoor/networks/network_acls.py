@@ -17,6 +17,7 @@ from sidedoor.call import Answer, Call, Request
 from sidedoor.networks import acl_entries, lookup
 from sidedoor.networks.founding import DENY_ALL
 from sidedoor.networks.model import AclEntry, NetworkAcl, NetworkAclAssociation
+from sidedoor.networks.refusals import in_use
 from sidedoor.paging import page
 
 MOST_ENTRIES = 40
@@ -56,7 +57,7 @@ def delete_network_acl(call: Call, request: Request) -> Answer:
     if acl.is_default:
         raise errors.InvalidParameterValue(f"cannot delete default network ACL {acl.id}")
     for association in call.tables.network_acl_associations.where(acl_id=acl.id):
-        raise errors.DependencyViolation(resource=acl.id, dependent=association.subnet_id)
+        raise in_use(call, "networkAcl", acl.id, association.subnet_id)
     call.tables.network_acls.remove(acl)
     return {}
 

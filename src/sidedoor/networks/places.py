@@ -1,4 +1,4 @@
-"""Where things can be: regions, an account's zones, what an account has; prefix lists, of which there are none."""
+"""Where things can be: regions, an account's zones, what an account has."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from sidedoor.aws.listing import Field, filtered
 from sidedoor.call import Answer, Call, Request
 from sidedoor.networks.lookup import default_vpc
 from sidedoor.networks.zones import REGIONS, Zone, zones
-from sidedoor.paging import page
 
 _NO_OPT_IN = "opt-in-not-required"
 
@@ -52,27 +51,6 @@ def describe_account_attributes(call: Call, request: Request) -> Answer:
             raise errors.InvalidParameterValue(value=name, name="AttributeName", reason=reason)
     attributes = [{"AttributeName": name, "AttributeValues": [{"AttributeValue": values[name]}]} for name in asked]
     return {"AccountAttributes": attributes}
-
-
-def describe_prefix_lists(call: Call, request: Request) -> Answer:
-    """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribePrefixLists.html"""
-    return _no_prefix_lists(call, request, ("prefix-list-id", "prefix-list-name"), tagged=False)
-
-
-def describe_managed_prefix_lists(call: Call, request: Request) -> Answer:
-    """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeManagedPrefixLists.html"""
-    return _no_prefix_lists(call, request, ("owner-id", "prefix-list-id", "prefix-list-name"), tagged=True)
-
-
-def _no_prefix_lists(call: Call, request: Request, filters: Sequence[str], *, tagged: bool) -> Answer:
-    """AWS's own lists are for gateway endpoints, and Sidedoor has no operation that makes one: the set is empty."""
-    for prefix_list_id in request.get("PrefixListIds") or ():
-        raise errors.PrefixListNotFound(id=prefix_list_id)
-    fields: Mapping[str, Field[str]] = {name: lambda prefix_list: None for name in filters}
-    nothing: list[str] = []
-    found = filtered(nothing, request.get("Filters"), fields, tags=(lambda prefix_list: {}) if tagged else None)
-    shown, token = page(call, request, found, key=str)
-    return {"PrefixLists": shown, "NextToken": token}
 
 
 def _group(zone: Zone) -> str:

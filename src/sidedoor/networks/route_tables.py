@@ -15,7 +15,7 @@ from sidedoor.aws.listing import Field, filtered, truth
 from sidedoor.call import Answer, Call, Request
 from sidedoor.networks import founding, lookup
 from sidedoor.networks.model import RouteTable, RouteTableAssociation
-from sidedoor.networks.refusals import refuse
+from sidedoor.networks.refusals import in_use, refuse
 from sidedoor.networks.routes import route_to_wire, targets_of
 from sidedoor.paging import page
 
@@ -49,7 +49,7 @@ def delete_route_table(call: Call, request: Request) -> Answer:
     """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteRouteTable.html"""
     table = lookup.owned_route_table(call, request["RouteTableId"])
     for association in call.tables.route_table_associations.where(table_id=table.id):
-        raise errors.DependencyViolation(resource=table.id, dependent=association.id)
+        raise in_use(call, "routeTable", table.id, association.id)
     call.tables.route_tables.remove(table)
     return {}
 

@@ -35,7 +35,7 @@ _REFUSED = ("VpcEndpointId", "LocalGatewayId", "CarrierGatewayId", "CoreNetworkA
 def create_route(call: Call, request: Request) -> Answer:
     """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateRoute.html"""
     table = lookup.owned_route_table(call, request["RouteTableId"])
-    destination = _destination(request)
+    destination = _destination(call, request)
     if _found(table, destination) is not None:
         raise errors.RouteAlreadyExists(destination=destination)
     if len(table.routes) >= MOST_ROUTES:
@@ -48,7 +48,7 @@ def create_route(call: Call, request: Request) -> Answer:
 def replace_route(call: Call, request: Request) -> Answer:
     """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ReplaceRoute.html"""
     table = lookup.owned_route_table(call, request["RouteTableId"])
-    destination = _destination(request)
+    destination = _destination(call, request)
     route = _found(table, destination)
     if route is None:
         sentence = f"There is no route defined for '{destination}' in the route table. Use CreateRoute instead."
@@ -62,7 +62,7 @@ def replace_route(call: Call, request: Request) -> Answer:
 def delete_route(call: Call, request: Request) -> Answer:
     """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteRoute.html"""
     table = lookup.owned_route_table(call, request["RouteTableId"])
-    destination = _destination(request)
+    destination = _destination(call, request)
     route = _found(table, destination)
     if route is None:
         raise errors.RouteNotFound(destination=destination, table_id=table.id)
@@ -76,13 +76,16 @@ def _found(table: RouteTable, destination: str) -> Route | None:
     return next((route for route in table.routes if route.destination == destination), None)
 
 
-def _destination(request: Request) -> str:
-    """The one block that a request names as destination, in canonical form."""
-    if request.get("DestinationPrefixListId"):
-        raise errors.PrefixListNotFound(id=request["DestinationPrefixListId"])
+def _destination(call: Call, request: Request) -> str:
+    """The one block, in canonical form, or prefix list that a request names as destination."""
+    prefix_list_id = request.get("DestinationPrefixListId")
     cidr, cidr6 = request.get("DestinationCidrBlock"), request.get("DestinationIpv6CidrBlock")
-    if cidr and cidr6:
-        raise errors.InvalidParameterCombination("Specify destinationCidrBlock or destinationIpv6CidrBlock, not both.")
+    if sum(map(bool, (prefix_list_id, cidr, cidr6))) > 1:
+        raise errors.InvalidParameterCombination(
+            "Specify one of destinationCidrBlock, destinationIpv6CidrBlock and destinationPrefixListId."
+        )
+    if prefix_list_id:
+        return lookup.owned_prefix_list(call, prefix_list_id).id
     if not cidr and not cidr6:
         raise errors.MissingParameter(name="destinationCidrBlock")
     network = cidrs.ipv4_network(cidr) if cidr else cidrs.ipv6_network(cidr6 or "")
@@ -134,7 +137,8 @@ def _gateway(call: Call, table: RouteTable, destination: str, gateway_id: str) -
         sentence = f"route table {table.id} and network gateway {gateway.id} belong to different networks"
         raise errors.InvalidParameterValue(sentence)
     inside = cidrs.ipv4_network(destination)
-    if inside is not None and inside.subnet_of(IPv4Network(lookup.owned_vpc(call, table.vpc_id).cidr)):
+    blocks = [IPv4Network(block) for block in lookup.owned_vpc(call, table.vpc_id).blocks]
+    if inside is not None and any(inside.subnet_of(block) for block in blocks):
         raise errors.InvalidParameterValue(
             f"The destination CIDR block {destination} is equal to or more specific than one of this VPC's CIDR blocks. "
             "This route can target only an interface or an instance."
@@ -144,7 +148,8 @@ def _gateway(call: Call, table: RouteTable, destination: str, gateway_id: str) -
 
 def _interface_of_instance(call: Call, table: RouteTable, instance_id: str) -> str:
     for interface in call.tables.interfaces.where(vpc_id=table.vpc_id):
-        if interface.attachment is not None and interface.attachment.instance_id == instance_id:
+        attachment = interface.attachment
+        if attachment is not None and (attachment.instance_id, attachment.device_index) == (instance_id, 0):
             return interface.id
     raise errors.InstanceNotFound(id=instance_id)
 
@@ -167,7 +172,7 @@ def targets_of(call: Call, tables: Sequence[RouteTable]) -> Targets:
 def route_to_wire(route: Route, vpc_id: str, targets: Targets) -> dict[str, Any]:
     """A route as answers show it: a black hole where its target is gone or was detached."""
     wire: dict[str, Any] = {"Origin": route.origin.value, "State": "active"}
-    wire["DestinationIpv6CidrBlock" if ":" in route.destination else "DestinationCidrBlock"] = route.destination
+    wire[_member_of_destination(route.destination)] = route.destination
     if not route.target.startswith("eni-"):
         gateway = targets.gateways.get(route.target)
         wire["GatewayId"] = route.target
@@ -181,3 +186,9 @@ def route_to_wire(route: Route, vpc_id: str, targets: Targets) -> dict[str, Any]
     if interface is not None and interface.attachment is not None:
         wire["InstanceId"], wire["InstanceOwnerId"] = interface.attachment.instance_id, interface.account
     return wire
+
+
+def _member_of_destination(destination: str) -> str:
+    if destination.startswith("pl-"):
+        return "DestinationPrefixListId"
+    return "DestinationIpv6CidrBlock" if ":" in destination else "DestinationCidrBlock"

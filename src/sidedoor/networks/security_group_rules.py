@@ -130,9 +130,9 @@ def _id_of_named(call: Call, group: SecurityGroup, name: str) -> str:
 
 
 def _check_peer(call: Call, group: SecurityGroup, one: Traffic) -> None:
-    """Raises unless the traffic's other side is something that is there: no prefix list is, and groups are in one VPC."""
+    """Raises unless the traffic's other side is something that is there; groups are in one VPC."""
     if one.prefix_list_id is not None:
-        raise errors.PrefixListNotFound(id=one.prefix_list_id)
+        lookup.owned_prefix_list(call, one.prefix_list_id)
     if one.referenced_group_id is not None and lookup.owned_group(call, one.referenced_group_id).vpc_id != group.vpc_id:
         raise errors.DifferentNetworks(id=one.referenced_group_id)
 

@@ -11,6 +11,7 @@ from sidedoor.aws.listing import Field, filtered
 from sidedoor.call import Answer, Call, Request
 from sidedoor.networks import lookup, traffic
 from sidedoor.networks.model import SecurityGroup, SecurityGroupRule
+from sidedoor.networks.refusals import in_use
 from sidedoor.paging import page
 
 
@@ -61,6 +62,35 @@ def describe_security_groups(call: Call, request: Request) -> Answer:
     return {"SecurityGroups": [_to_wire(group, rules[group.id]) for group in shown], "NextToken": token}
 
 
+def get_security_groups_for_vpc(call: Call, request: Request) -> Answer:
+    """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_GetSecurityGroupsForVpc.html"""
+    vpc = lookup.owned_vpc(call, request["VpcId"])
+    groups = call.tables.security_groups.where(vpc_id=vpc.id)
+    found = filtered(groups, request.get("Filters"), _FILTERS_FOR_VPC, tags=lambda group: group.tags)
+    shown, token = page(call, request, found)
+    wire = [
+        {
+            "GroupId": group.id,
+            "GroupName": group.name,
+            "Description": group.description,
+            "OwnerId": group.account,
+            "PrimaryVpcId": group.vpc_id,
+            "Tags": tagging.to_wire(group.tags),
+        }
+        for group in shown
+    ]
+    return {"SecurityGroupForVpcs": wire, "NextToken": token}
+
+
+_FILTERS_FOR_VPC: Mapping[str, Field[SecurityGroup]] = {
+    "description": lambda group: group.description,
+    "group-id": lambda group: group.id,
+    "group-name": lambda group: group.name,
+    "owner-id": lambda group: group.account,
+    "primary-vpc-id": lambda group: group.vpc_id,
+}
+
+
 Rules = Mapping[str, Sequence[SecurityGroupRule]]
 """Group id -> its rules."""
 
@@ -85,7 +115,7 @@ def delete_security_group(call: Call, request: Request) -> Answer:
         raise errors.CannotDelete(id=group.id)
     dependent = _dependent(call, group)
     if dependent is not None:
-        raise errors.DependencyViolation(resource=group.id, dependent=dependent)
+        raise in_use(call, "resource", group.id, dependent)
     call.tables.security_group_rules.remove_all(call.tables.security_group_rules.where(group_id=group.id))
     call.tables.security_groups.remove(group)
     return {"Return": True, "GroupId": group.id}

@@ -13,7 +13,7 @@ from sidedoor.aws.listing import Field, filtered, truth
 from sidedoor.call import Answer, Call, Request
 from sidedoor.networks import cidrs, defaults, founding, lookup
 from sidedoor.networks.model import Subnet, Vpc, usable_addresses
-from sidedoor.networks.refusals import refuse
+from sidedoor.networks.refusals import in_use, refuse
 from sidedoor.networks.zones import zone_name, zones
 from sidedoor.paging import page
 
@@ -56,12 +56,12 @@ def _zone_id(call: Call, request: Request) -> str:
 
 
 def _free_block(call: Call, vpc: Vpc, request: Request) -> IPv4Network:
-    """The requested block, which lies in the VPC's and in no other subnet's."""
+    """The requested block, which lies in one of the VPC's and in no other subnet's."""
     if not request.get("CidrBlock"):
         raise errors.MissingParameter(name="CidrBlock")
     text = request["CidrBlock"]
     network = cidrs.block(text)
-    if not cidrs.has_size(network) or not network.subnet_of(IPv4Network(vpc.cidr)):
+    if not cidrs.has_size(network) or not any(network.subnet_of(IPv4Network(block)) for block in vpc.blocks):
         raise errors.SubnetRangeInvalid(cidr=text)
     if any(network.overlaps(IPv4Network(other.cidr)) for other in call.tables.subnets.where(vpc_id=vpc.id)):
         raise errors.SubnetConflict(cidr=text)
@@ -78,9 +78,9 @@ def describe_subnets(call: Call, request: Request) -> Answer:
 
 
 def _free_addresses(call: Call, subnets: Sequence[Subnet]) -> dict[str, int]:
-    """Subnet id -> how many interfaces still fit in."""
+    """Subnet id -> how many addresses are still free."""
     interfaces = call.tables.interfaces.where(subnet_id=[subnet.id for subnet in subnets])
-    taken = Counter(interface.subnet_id for interface in interfaces)
+    taken = Counter(interface.subnet_id for interface in interfaces for _ in interface.addresses)
     return {subnet.id: usable_addresses(subnet.cidr) - taken[subnet.id] for subnet in subnets}
 
 
@@ -88,7 +88,7 @@ def delete_subnet(call: Call, request: Request) -> Answer:
     """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteSubnet.html"""
     subnet = lookup.owned_subnet(call, request["SubnetId"])
     for interface in call.tables.interfaces.where(subnet_id=subnet.id):
-        raise errors.DependencyViolation(resource=subnet.id, dependent=interface.id)
+        raise in_use(call, "subnet", subnet.id, interface.id)
     founding.remove_subnet(call, subnet)
     return {}
 

@@ -12,9 +12,9 @@ from typing import Any
 from sidedoor import errors, tagging
 from sidedoor.aws.listing import Field, filtered, truth
 from sidedoor.call import Answer, Call, Request
-from sidedoor.networks import cidrs, defaults, dhcp_options, founding, lookup
+from sidedoor.networks import cidr_blocks, cidrs, defaults, dhcp_options, founding, lookup
 from sidedoor.networks.model import Vpc
-from sidedoor.networks.refusals import refuse
+from sidedoor.networks.refusals import in_use, refuse
 from sidedoor.paging import page
 
 _REFUSED = (
@@ -36,14 +36,14 @@ def create_vpc(call: Call, request: Request) -> Answer:
         reason = "Expecting default or dedicated."
         raise errors.InvalidParameterValue(value=tenancy, name="InstanceTenancy", reason=reason)
     vpc = founding.add_vpc(call, str(network), tenancy=tenancy, tags=tagging.from_specifications(request, "vpc"))
-    return {"Vpc": _to_wire(vpc)}
+    return {"Vpc": {**_to_wire(vpc), "State": "pending"}}
 
 
 def create_default_vpc(call: Call, request: Request) -> Answer:
     """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateDefaultVpc.html"""
     if lookup.default_vpc(call) is not None:
         raise errors.DefaultVpcAlreadyExists
-    return {"Vpc": _to_wire(defaults.add_default_vpc(call))}
+    return {"Vpc": {**_to_wire(defaults.add_default_vpc(call)), "State": "pending"}}
 
 
 def describe_vpcs(call: Call, request: Request) -> Answer:
@@ -59,9 +59,19 @@ def delete_vpc(call: Call, request: Request) -> Answer:
     vpc = lookup.owned_vpc(call, request["VpcId"])
     dependent = founding.dependent_of_vpc(call, vpc)
     if dependent is not None:
-        raise errors.DependencyViolation(resource=vpc.id, dependent=dependent)
+        raise in_use(call, "vpc", vpc.id, dependent)
     founding.remove_vpc(call, vpc)
     return {}
+
+
+def modify_vpc_tenancy(call: Call, request: Request) -> Answer:
+    """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifyVpcTenancy.html"""
+    vpc = lookup.owned_vpc(call, request["VpcId"])
+    tenancy = request["InstanceTenancy"]
+    if tenancy != "default":
+        raise errors.UnsupportedTenancy(tenancy=tenancy)
+    call.tables.vpcs.update(vpc, replace(vpc, tenancy=tenancy))
+    return {"ReturnValue": True}
 
 
 _ATTRIBUTES: Mapping[str, tuple[str, str]] = {
@@ -97,24 +107,19 @@ def describe_vpc_attribute(call: Call, request: Request) -> Answer:
     return {"VpcId": vpc.id, member: {"Value": getattr(vpc, field)}}
 
 
-def _association_id(vpc: Vpc) -> str:
-    return f"vpc-cidr-assoc-{vpc.id.removeprefix('vpc-')}"
+def _dhcp_options_id(vpc: Vpc) -> str:
+    return vpc.dhcp_options_id or dhcp_options.default_options_id(vpc.account, vpc.region)
 
 
 def _to_wire(vpc: Vpc) -> dict[str, Any]:
-    association = {
-        "AssociationId": _association_id(vpc),
-        "CidrBlock": vpc.cidr,
-        "CidrBlockState": {"State": "associated"},
-    }
     return {
         "VpcId": vpc.id,
         "OwnerId": vpc.account,
         "State": "available",
         "CidrBlock": vpc.cidr,
-        "CidrBlockAssociationSet": [association],
+        "CidrBlockAssociationSet": [cidr_blocks.to_wire(one, "associated") for one in cidr_blocks.of_vpc(vpc)],
         "Ipv6CidrBlockAssociationSet": [],
-        "DhcpOptionsId": dhcp_options.default_options_id(vpc.account, vpc.region),
+        "DhcpOptionsId": _dhcp_options_id(vpc),
         "InstanceTenancy": vpc.tenancy,
         "IsDefault": vpc.is_default,
         "Tags": tagging.to_wire(vpc.tags),
@@ -123,10 +128,10 @@ def _to_wire(vpc: Vpc) -> dict[str, Any]:
 
 _FILTERS: Mapping[str, Field[Vpc]] = {
     "cidr": lambda vpc: vpc.cidr,
-    "cidr-block-association.cidr-block": lambda vpc: vpc.cidr,
-    "cidr-block-association.association-id": _association_id,
+    "cidr-block-association.cidr-block": lambda vpc: vpc.blocks,
+    "cidr-block-association.association-id": lambda vpc: [one.id for one in cidr_blocks.of_vpc(vpc)],
     "cidr-block-association.state": lambda vpc: "associated",
-    "dhcp-options-id": lambda vpc: dhcp_options.default_options_id(vpc.account, vpc.region),
+    "dhcp-options-id": _dhcp_options_id,
     "ipv6-cidr-block-association.ipv6-cidr-block": lambda vpc: None,
     "ipv6-cidr-block-association.ipv6-pool": lambda vpc: None,
     "ipv6-cidr-block-association.association-id": lambda vpc: None,

@@ -22,15 +22,18 @@ from sidedoor.instances.model import Instance
 from sidedoor.loadbalancers.model import Listener, LoadBalancer, Target, TargetGroup, TargetHealth
 from sidedoor.names.model import DnsRecord
 from sidedoor.networks.model import (
+    DhcpOptions,
     Interface,
     InternetGateway,
     NetworkAcl,
     NetworkAclAssociation,
+    PrefixList,
     RouteTable,
     RouteTableAssociation,
     SecurityGroup,
     SecurityGroupRule,
     Subnet,
+    SubnetReservation,
     Vpc,
 )
 from sidedoor.notifications.model import ConnectionNotification, Message, Subscription, Topic
@@ -185,7 +188,10 @@ INSTANCE_PROFILES = _kind("instance_profiles", InstanceProfile, unique=(("accoun
 POLICIES = _kind("policies", Policy, unique=(("account", "name"),))
 ACCESS_KEYS = _kind("access_keys", AccessKey, index=(("account", "user_name"),))
 VPCS = _kind("vpcs", Vpc, fed=True, index=_OWNED)
+DHCP_OPTIONS = _kind("dhcp_options", DhcpOptions, index=_OWNED)
+PREFIX_LISTS = _kind("prefix_lists", PrefixList, index=_OWNED)
 SUBNETS = _kind("subnets", Subnet, fed=True, index=(*_OWNED, ("vpc_id",)))
+SUBNET_RESERVATIONS = _kind("subnet_reservations", SubnetReservation, index=(*_OWNED, ("subnet_id",)))
 SECURITY_GROUPS = _kind("security_groups", SecurityGroup, fed=True, index=_OWNED, unique=(("vpc_id", "name"),))
 SECURITY_GROUP_RULES = _kind("security_group_rules", SecurityGroupRule, fed=True, index=(*_OWNED, ("group_id",)))
 INTERFACES = _kind(
@@ -235,6 +241,7 @@ KINDS: tuple[Kind[Any], ...] = (
     TARGET_GROUPS, LISTENERS, TARGETS, TARGET_HEALTH, SERVICES, PERMISSIONS, ENDPOINTS, CONNECTION_NOTIFICATIONS,
     TOPICS, SUBSCRIPTIONS, MESSAGES, CLIENT_TOKENS, EVENTS, SETTINGS, INSTANCES, INSTANCE_PROFILES, POLICIES,
     DNS_RECORDS,
+    DHCP_OPTIONS, PREFIX_LISTS, SUBNET_RESERVATIONS,
 )  # fmt: skip
 
 FED: tuple[Kind[Any], ...] = tuple(kind for kind in KINDS if kind.fed)

@@ -66,6 +66,17 @@ class RowReader(Generic[R]):
                 values[name] = convert(value)
         return self._record(**values)
 
+    def of_field(self, name: str) -> Convert:
+        """What makes a field's value of its column's."""
+        steps = [convert for field, convert in self._converted if field == name]
+
+        def read(value: Any) -> Any:
+            for convert in steps:
+                value = value if value is None else convert(value)
+            return value
+
+        return read
+
 
 def _remembering(read: Convert, structure: Convert) -> Convert:
     """Both steps in one, remembered by the column's text: rows of a listing share many of their lists, which never change."""

@@ -91,8 +91,9 @@ class Records(Generic[R]):
         return [read(row) for row in self._select(equal)]
 
     def values(self, field: str, **equal: Any) -> list[Any]:
-        """One field, a text or a number, of the records that ``where`` finds."""
-        return [row[0] for row in self._select(equal, field)]
+        """One field of the records that ``where`` finds."""
+        read = self._connection.statements.reader(self._kind).of_field(field)
+        return [read(row[0]) for row in self._select(equal, field)]
 
     def _select(self, equal: Mapping[str, Any], field: str | None = None) -> list[Any]:
         equal = {name: _sole(value) for name, value in equal.items()}
@@ -205,7 +206,10 @@ class Tables:
     policies = RecordsOf(schema.POLICIES)
     access_keys = RecordsOf(schema.ACCESS_KEYS)
     vpcs = RecordsOf(schema.VPCS)
+    dhcp_options = RecordsOf(schema.DHCP_OPTIONS)
+    prefix_lists = RecordsOf(schema.PREFIX_LISTS)
     subnets = RecordsOf(schema.SUBNETS)
+    subnet_reservations = RecordsOf(schema.SUBNET_RESERVATIONS)
     security_groups = RecordsOf(schema.SECURITY_GROUPS)
     security_group_rules = RecordsOf(schema.SECURITY_GROUP_RULES)
     interfaces = RecordsOf(schema.INTERFACES)
