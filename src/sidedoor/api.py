@@ -25,7 +25,7 @@ from sidedoor.identity import (
 from sidedoor.instances import attributes as instance_attributes
 from sidedoor.instances import images, launch, types, volumes
 from sidedoor.instances import operations as instances
-from sidedoor.loadbalancers import listeners, load_balancers, target_groups, targets
+from sidedoor.loadbalancers import certificates, listeners, load_balancers, rules, ssl_policies, target_groups, targets
 from sidedoor.loadbalancers import tags as load_balancer_tags
 from sidedoor.networks import (
     classic_link,
@@ -147,12 +147,13 @@ OPERATIONS: Mapping[str, Mapping[str, Operation]] = {
         "AddTags": load_balancer_tags.add_tags,
         "DescribeTags": load_balancer_tags.describe_tags,
         "RemoveTags": load_balancer_tags.remove_tags,
+        "AddListenerCertificates": certificates.add_listener_certificates,
+        "DescribeListenerCertificates": certificates.describe_listener_certificates,
+        "RemoveListenerCertificates": certificates.remove_listener_certificates,
         "CreateListener": listeners.create_listener,
         "DeleteListener": listeners.delete_listener,
         "DescribeListenerAttributes": listeners.describe_listener_attributes,
-        "DescribeListenerCertificates": listeners.describe_listener_certificates,
         "DescribeListeners": listeners.describe_listeners,
-        "DescribeRules": listeners.describe_rules,
         "ModifyListener": listeners.modify_listener,
         "ModifyListenerAttributes": listeners.modify_listener_attributes,
         "CreateLoadBalancer": load_balancers.create_load_balancer,
@@ -165,6 +166,12 @@ OPERATIONS: Mapping[str, Mapping[str, Operation]] = {
         "SetIpAddressType": load_balancers.set_ip_address_type,
         "SetSecurityGroups": load_balancers.set_security_groups,
         "SetSubnets": load_balancers.set_subnets,
+        "CreateRule": rules.create_rule,
+        "DeleteRule": rules.delete_rule,
+        "DescribeRules": rules.describe_rules,
+        "ModifyRule": rules.modify_rule,
+        "SetRulePriorities": rules.set_rule_priorities,
+        "DescribeSSLPolicies": ssl_policies.describe_ssl_policies,
         "CreateTargetGroup": target_groups.create_target_group,
         "DeleteTargetGroup": target_groups.delete_target_group,
         "DescribeTargetGroupAttributes": target_groups.describe_target_group_attributes,

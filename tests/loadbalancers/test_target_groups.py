@@ -6,6 +6,7 @@ import pytest
 from load_balancer_site import ELSEWHERE, HOME, OWNER, STRANGER, Site
 
 from sidedoor import errors
+from sidedoor.loadbalancers import target_groups
 from sidedoor.loadbalancers.listeners import delete_listener
 from sidedoor.loadbalancers.load_balancers import delete_load_balancer
 from sidedoor.loadbalancers.target_groups import (
@@ -76,6 +77,10 @@ def test_the_target_type_is_instance_unless_asked_otherwise(site: Site) -> None:
         ({"Protocol": "UDP"}, errors.UnsupportedProtocol, "UDP are not supported yet; use TCP"),
         ({"Protocol": "TCP_UDP"}, errors.UnsupportedProtocol, "TCP_UDP are not supported yet; use TCP"),
         ({"Protocol": "HTTP"}, errors.UnsupportedProtocol, "HTTP are not supported yet; use TCP"),
+        ({"Protocol": "tcp"}, errors.ValidationError, "Value 'tcp' at 'protocol' failed to satisfy constraint"),
+        ({"TargetType": "other"}, errors.ValidationError, "Value 'other' at 'targetType' failed"),
+        ({"IpAddressType": "ipv5"}, errors.ValidationError, r"enum value set: \[ipv4, ipv6\]"),
+        ({"HealthCheckProtocol": "/HTTP"}, errors.ValidationError, "Value '/HTTP' at 'healthCheckProtocol' failed"),
         ({"ProtocolVersion": "HTTP2"}, errors.InvalidConfigurationRequest, "ProtocolVersion"),
         ({"IpAddressType": "ipv6"}, errors.InvalidConfigurationRequest, "use ipv4"),
         ({"Port": None}, errors.ValidationError, "A port must be specified"),
@@ -109,10 +114,35 @@ def test_settings_that_cannot_be_are_refused(
     assert site.ask(describe_target_groups) == {"TargetGroups": []}
 
 
-@pytest.mark.parametrize("name", ["", "a" * 33, "no spaces", "-web", "web-"])
-def test_a_name_that_aws_does_not_take_is_refused(site: Site, name: str) -> None:
-    with pytest.raises(errors.ValidationError, match="target group name"):
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("", "A target group name must be specified"),
+        ("a" * 33, f"Target group name '{'a' * 33}' cannot be longer than '32' characters"),
+        ("no spaces", "characters that are alphanumeric characters or hyphens"),
+        ("-web", "Value '-web' at 'targetGroup.targetGroupArn.targetGroupName' failed to satisfy constraint"),
+        ("web-", "Member must satisfy regular expression pattern"),
+        ("w--eb", "Member must satisfy regular expression pattern"),
+    ],
+)
+def test_a_name_that_aws_does_not_take_is_refused(site: Site, name: str, reason: str) -> None:
+    with pytest.raises(errors.ValidationError, match=reason):
         site.group(name)
+
+
+def test_so_many_target_groups_may_be_and_no_more(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(target_groups, "TARGET_GROUPS", 2)
+    site.group("one")
+    created = site.group("two")
+    assert site.group("two") == created
+    with pytest.raises(errors.TooManyTargetGroups, match="more than 2 target groups"):
+        site.group("three")
+
+
+def test_a_load_balancer_without_target_groups_finds_none(site: Site) -> None:
+    balancer = site.balancer()
+    with pytest.raises(errors.TargetGroupNotFound):
+        site.ask(describe_target_groups, LoadBalancerArn=balancer["LoadBalancerArn"])
 
 
 @pytest.mark.parametrize(

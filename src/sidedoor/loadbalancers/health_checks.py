@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from sidedoor import errors
+from sidedoor.loadbalancers import choices
 from sidedoor.loadbalancers.model import HealthCheck
 
 RANGES: Mapping[str, tuple[str, int, int]] = {
@@ -63,6 +64,7 @@ def changed(check: HealthCheck, request: Mapping[str, Any]) -> HealthCheck:
 
 
 def _protocol(protocol: str) -> str:
+    choices.check("healthCheckProtocol", protocol, choices.PROTOCOLS)
     if protocol not in TIMEOUTS:
         raise errors.ValidationError(f"Health check protocol '{protocol}' must be one of [HTTP, HTTPS, TCP]")
     return protocol

@@ -253,10 +253,14 @@ LISTENER_TO_GROUP: Mapping[str, frozenset[str]] = {
 """Listener protocol -> protocols of target groups that it may forward to (NLB guide, "Listeners")."""
 
 LISTENERS_PER_LOAD_BALANCER = 50
+LOAD_BALANCERS = 1000
+TARGET_GROUPS = 3000
 TARGETS_PER_GROUP = 1000
 GROUPS_PER_ACTION = 1
 
 LIMITS: Mapping[str, int] = {
+    "network-load-balancers": LOAD_BALANCERS,
+    "target-groups": TARGET_GROUPS,
     "listeners-per-network-load-balancer": LISTENERS_PER_LOAD_BALANCER,
     "targets-per-target-group": TARGETS_PER_GROUP,
     "target-groups-per-action-on-network-load-balancer": GROUPS_PER_ACTION,
