@@ -42,7 +42,7 @@ from sidedoor.networks import (
     vpcs,
 )
 from sidedoor.notifications import operations as notifications
-from sidedoor.notifications import publishing, subscriptions, topic_tags, topics
+from sidedoor.notifications import phone_numbers, publishing, subscriptions, topic_tags, topics
 from sidedoor.services import operations as services
 from sidedoor.services import permissions, private_dns
 
@@ -206,16 +206,23 @@ OPERATIONS: Mapping[str, Mapping[str, Operation]] = {
         "CreatePolicy": policies.create_policy,
         "DeletePolicy": policies.delete_policy,
         "GetPolicy": policies.get_policy,
+        "ListEntitiesForPolicy": policies.list_entities_for_policy,
         "ListPolicies": policies.list_policies,
         "CreatePolicyVersion": policy_versions.create_policy_version,
         "DeletePolicyVersion": policy_versions.delete_policy_version,
         "GetPolicyVersion": policy_versions.get_policy_version,
         "ListPolicyVersions": policy_versions.list_policy_versions,
         "SetDefaultPolicyVersion": policy_versions.set_default_policy_version,
+        "ListInstanceProfileTags": principal_tags.list_instance_profile_tags,
+        "ListPolicyTags": principal_tags.list_policy_tags,
         "ListRoleTags": principal_tags.list_role_tags,
         "ListUserTags": principal_tags.list_user_tags,
+        "TagInstanceProfile": principal_tags.tag_instance_profile,
+        "TagPolicy": principal_tags.tag_policy,
         "TagRole": principal_tags.tag_role,
         "TagUser": principal_tags.tag_user,
+        "UntagInstanceProfile": principal_tags.untag_instance_profile,
+        "UntagPolicy": principal_tags.untag_policy,
         "UntagRole": principal_tags.untag_role,
         "UntagUser": principal_tags.untag_user,
         "CreateRole": roles.create_role,
@@ -227,6 +234,8 @@ OPERATIONS: Mapping[str, Mapping[str, Operation]] = {
         "ListRoles": roles.list_roles,
         "PutRolePolicy": roles.put_role_policy,
         "UpdateAssumeRolePolicy": roles.update_assume_role_policy,
+        "UpdateRole": roles.update_role,
+        "UpdateRoleDescription": roles.update_role_description,
         "CreateUser": users.create_user,
         "DeleteUser": users.delete_user,
         "DeleteUserPolicy": users.delete_user_policy,
@@ -236,8 +245,12 @@ OPERATIONS: Mapping[str, Mapping[str, Operation]] = {
         "ListUserPolicies": users.list_user_policies,
         "ListUsers": users.list_users,
         "PutUserPolicy": users.put_user_policy,
+        "UpdateUser": users.update_user,
     },
     "sns": {
+        "CheckIfPhoneNumberIsOptedOut": phone_numbers.check_if_phone_number_is_opted_out,
+        "ListPhoneNumbersOptedOut": phone_numbers.list_phone_numbers_opted_out,
+        "OptInPhoneNumber": phone_numbers.opt_in_phone_number,
         "Publish": publishing.publish,
         "PublishBatch": publishing.publish_batch,
         "ConfirmSubscription": subscriptions.confirm_subscription,
@@ -262,6 +275,7 @@ OPERATIONS: Mapping[str, Mapping[str, Operation]] = {
         "AssumeRole": sts.assume_role,
         "GetAccessKeyInfo": sts.get_access_key_info,
         "GetCallerIdentity": sts.get_caller_identity,
+        "GetFederationToken": sts.get_federation_token,
         "GetSessionToken": sts.get_session_token,
     },
 }

@@ -142,18 +142,21 @@ class _Door:
         try:
             claim = signature.read(request)
         except errors.ApiError:
-            seen.service = self._unsigned(request)
+            seen.service, action = self._unsigned(request)
+            if seen.service is not None and action in seen.service.unsigned:
+                _operation(seen.service, {"Action": action})
             raise
         seen.service = models.by_scope(self.services, claim.service)
         return claim
 
-    def _unsigned(self, request: HttpRequest) -> Service | None:
-        """The service that a request without a sound signature seems to be for, by its Version or its Action."""
+    def _unsigned(self, request: HttpRequest) -> tuple[Service | None, str]:
+        """The service and the operation that a request without a sound signature seems to be for."""
         try:
             given = parse.fields(request.query, request.body)
         except errors.ApiError:
-            return None
-        return models.by_request(self.services, given.get("Version"), given.get("Action"))
+            return None, ""
+        action = given.get("Action", "")
+        return models.by_request(self.services, given.get("Version"), action), action
 
     def _perform(self, arrival: _Arrival, seen: _Seen) -> bytes:
         if arrival.oversized:
