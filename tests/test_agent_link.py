@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -366,14 +367,25 @@ def test_the_health_of_a_target_is_kept_as_reported_last(site: Site) -> None:
         reports = Reports(link.feed.report)
         sending = asyncio.create_task(reports.run())
 
-        def kept() -> list[tuple[str, HealthState, HealthReason | None]]:
+        def kept() -> list[TargetReport]:
             with link.store.read() as tables:
-                return [(one.id, one.state, one.reason) for one in tables.target_health.where()]
+                return [
+                    TargetReport(
+                        target_id=one.id, target_group_id=one.target_group_id, state=one.state, reason=one.reason,
+                        codes=one.codes,
+                    )
+                    for one in tables.target_health.where()
+                ]  # fmt: skip
 
-        for state, reason in ((HealthState.HEALTHY, None), (HealthState.UNHEALTHY, HealthReason.TIMEOUT)):
-            for target_id in (target.id, "one that was deregistered"):
-                reports.target(TargetReport(target_id=target_id, target_group_id=group, state=state, reason=reason))
-            await until(lambda state=state, reason=reason: kept() == [(target.id, state, reason)])
+        found = TargetReport(target_id=target.id, target_group_id=group, state=HealthState.HEALTHY, reason=None)
+        for told in (
+            found,
+            replace(found, state=HealthState.UNHEALTHY, reason=HealthReason.MISMATCH, codes=(500, 503)),
+            replace(found, state=HealthState.UNHEALTHY, reason=HealthReason.TIMEOUT),
+        ):
+            reports.target(told)
+            reports.target(replace(told, target_id="one that was deregistered"))
+            await until(lambda told=told: kept() == [told])
         sending.cancel()
         await asyncio.wait([sending])
 

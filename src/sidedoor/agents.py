@@ -216,10 +216,11 @@ def _take_target(tables: Tables, report: Mapping[str, Any]) -> None:
     if tables.targets.find(report["id"]) is None:
         return
     found = tables.target_health.find(report["id"])
-    state = HealthState(report["state"])
-    reason = HealthReason(report["reason"]) if report.get("reason") else None
+    told = TargetHealth(
+        id=report["id"], target_group_id=report["target_group_id"], state=HealthState(report["state"]),
+        reason=HealthReason(report["reason"]) if report.get("reason") else None, codes=tuple(report.get("codes", ())),
+    )  # fmt: skip
     if found is None:
-        group_id = report["target_group_id"]
-        tables.target_health.add(TargetHealth(id=report["id"], target_group_id=group_id, state=state, reason=reason))
+        tables.target_health.add(told)
     else:
-        tables.target_health.update(found, replace(found, state=state, reason=reason))
+        tables.target_health.update(found, replace(told, version=found.version))

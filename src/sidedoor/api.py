@@ -25,7 +25,7 @@ from sidedoor.identity import (
 from sidedoor.instances import attachments, images, launch, types, volumes
 from sidedoor.instances import attributes as instance_attributes
 from sidedoor.instances import operations as instances
-from sidedoor.loadbalancers import listeners, load_balancers, target_groups, targets
+from sidedoor.loadbalancers import certificates, listeners, load_balancers, rules, ssl_policies, target_groups, targets
 from sidedoor.loadbalancers import tags as load_balancer_tags
 from sidedoor.networks import (
     cidr_blocks,
@@ -46,7 +46,7 @@ from sidedoor.networks import (
     vpcs,
 )
 from sidedoor.notifications import operations as notifications
-from sidedoor.notifications import publishing, subscriptions, topic_tags, topics
+from sidedoor.notifications import phone_numbers, publishing, subscriptions, topic_tags, topics
 from sidedoor.services import operations as services
 from sidedoor.services import permissions, private_dns
 
@@ -175,12 +175,13 @@ OPERATIONS: Mapping[str, Mapping[str, Operation]] = {
         "AddTags": load_balancer_tags.add_tags,
         "DescribeTags": load_balancer_tags.describe_tags,
         "RemoveTags": load_balancer_tags.remove_tags,
+        "AddListenerCertificates": certificates.add_listener_certificates,
+        "DescribeListenerCertificates": certificates.describe_listener_certificates,
+        "RemoveListenerCertificates": certificates.remove_listener_certificates,
         "CreateListener": listeners.create_listener,
         "DeleteListener": listeners.delete_listener,
         "DescribeListenerAttributes": listeners.describe_listener_attributes,
-        "DescribeListenerCertificates": listeners.describe_listener_certificates,
         "DescribeListeners": listeners.describe_listeners,
-        "DescribeRules": listeners.describe_rules,
         "ModifyListener": listeners.modify_listener,
         "ModifyListenerAttributes": listeners.modify_listener_attributes,
         "CreateLoadBalancer": load_balancers.create_load_balancer,
@@ -193,6 +194,12 @@ OPERATIONS: Mapping[str, Mapping[str, Operation]] = {
         "SetIpAddressType": load_balancers.set_ip_address_type,
         "SetSecurityGroups": load_balancers.set_security_groups,
         "SetSubnets": load_balancers.set_subnets,
+        "CreateRule": rules.create_rule,
+        "DeleteRule": rules.delete_rule,
+        "DescribeRules": rules.describe_rules,
+        "ModifyRule": rules.modify_rule,
+        "SetRulePriorities": rules.set_rule_priorities,
+        "DescribeSSLPolicies": ssl_policies.describe_ssl_policies,
         "CreateTargetGroup": target_groups.create_target_group,
         "DeleteTargetGroup": target_groups.delete_target_group,
         "DescribeTargetGroupAttributes": target_groups.describe_target_group_attributes,
@@ -227,16 +234,23 @@ OPERATIONS: Mapping[str, Mapping[str, Operation]] = {
         "CreatePolicy": policies.create_policy,
         "DeletePolicy": policies.delete_policy,
         "GetPolicy": policies.get_policy,
+        "ListEntitiesForPolicy": policies.list_entities_for_policy,
         "ListPolicies": policies.list_policies,
         "CreatePolicyVersion": policy_versions.create_policy_version,
         "DeletePolicyVersion": policy_versions.delete_policy_version,
         "GetPolicyVersion": policy_versions.get_policy_version,
         "ListPolicyVersions": policy_versions.list_policy_versions,
         "SetDefaultPolicyVersion": policy_versions.set_default_policy_version,
+        "ListInstanceProfileTags": principal_tags.list_instance_profile_tags,
+        "ListPolicyTags": principal_tags.list_policy_tags,
         "ListRoleTags": principal_tags.list_role_tags,
         "ListUserTags": principal_tags.list_user_tags,
+        "TagInstanceProfile": principal_tags.tag_instance_profile,
+        "TagPolicy": principal_tags.tag_policy,
         "TagRole": principal_tags.tag_role,
         "TagUser": principal_tags.tag_user,
+        "UntagInstanceProfile": principal_tags.untag_instance_profile,
+        "UntagPolicy": principal_tags.untag_policy,
         "UntagRole": principal_tags.untag_role,
         "UntagUser": principal_tags.untag_user,
         "CreateRole": roles.create_role,
@@ -248,6 +262,8 @@ OPERATIONS: Mapping[str, Mapping[str, Operation]] = {
         "ListRoles": roles.list_roles,
         "PutRolePolicy": roles.put_role_policy,
         "UpdateAssumeRolePolicy": roles.update_assume_role_policy,
+        "UpdateRole": roles.update_role,
+        "UpdateRoleDescription": roles.update_role_description,
         "CreateUser": users.create_user,
         "DeleteUser": users.delete_user,
         "DeleteUserPolicy": users.delete_user_policy,
@@ -257,8 +273,12 @@ OPERATIONS: Mapping[str, Mapping[str, Operation]] = {
         "ListUserPolicies": users.list_user_policies,
         "ListUsers": users.list_users,
         "PutUserPolicy": users.put_user_policy,
+        "UpdateUser": users.update_user,
     },
     "sns": {
+        "CheckIfPhoneNumberIsOptedOut": phone_numbers.check_if_phone_number_is_opted_out,
+        "ListPhoneNumbersOptedOut": phone_numbers.list_phone_numbers_opted_out,
+        "OptInPhoneNumber": phone_numbers.opt_in_phone_number,
         "Publish": publishing.publish,
         "PublishBatch": publishing.publish_batch,
         "ConfirmSubscription": subscriptions.confirm_subscription,
@@ -283,6 +303,7 @@ OPERATIONS: Mapping[str, Mapping[str, Operation]] = {
         "AssumeRole": sts.assume_role,
         "GetAccessKeyInfo": sts.get_access_key_info,
         "GetCallerIdentity": sts.get_caller_identity,
+        "GetFederationToken": sts.get_federation_token,
         "GetSessionToken": sts.get_session_token,
     },
 }

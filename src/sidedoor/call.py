@@ -28,7 +28,7 @@ Answer = dict[str, Any]
 READS = ("Describe", "Get", "List", "Lookup")
 """An operation whose name begins so reads and does not write, unless it is one of ``WRITES``."""
 
-WRITES = frozenset({"GetSessionToken"})
+WRITES = frozenset({"GetFederationToken", "GetSessionToken"})
 """Operations that make something in spite of their name: a temporary access key is a record."""
 
 

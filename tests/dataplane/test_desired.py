@@ -142,6 +142,14 @@ def test_a_cluster_has_the_settings_of_its_target_group() -> None:
     assert [(one.proxy_protocol, one.sticky) for one in desired.clusters(told, BALANCER)] == [(True, True)] * 2
 
 
+def test_a_cluster_has_the_lowest_port_of_the_listeners_that_lead_to_it() -> None:
+    told = wanted()
+    assert {one.listener_port for one in desired.clusters(told, BALANCER)} == {LISTENER_RECORD.port}
+    for port in (LISTENER_RECORD.port - 1, LISTENER_RECORD.port + 1):
+        told.put("listeners", replace(LISTENER_RECORD, id=f"{LISTENER}-{port}", port=port))
+    assert {one.listener_port for one in desired.clusters(told, BALANCER)} == {LISTENER_RECORD.port - 1}
+
+
 def test_a_load_balancer_without_listeners_or_records_has_no_clusters() -> None:
     told = wanted()
     assert desired.clusters(told, "arn:nothing") == ()

@@ -61,7 +61,8 @@ def a_door(number: int = 1, **changes: Any) -> Door:
 def a_cluster(**changes: Any) -> Cluster:
     one = Cluster(
         name="eni-node/targetgroup/one", vpc_id="vpc-2", node_interface_id="eni-node", source=NODE.address,
-        target_group_id="arn:targetgroup/one", proxy_protocol=False, sticky=False, check=HealthCheck(), candidates=(),
+        target_group_id="arn:targetgroup/one", listener_port=80, proxy_protocol=False, sticky=False, check=HealthCheck(),
+        candidates=(),
     )  # fmt: skip
     return replace(one, **changes)
 

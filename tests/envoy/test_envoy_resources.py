@@ -16,7 +16,7 @@ DOOR = Door(
 )  # fmt: skip
 CLUSTER = Cluster(
     name="eni-2/targetgroup/web/1", vpc_id="vpc-2", node_interface_id="eni-2", source="10.0.0.9", target_group_id="arn",
-    proxy_protocol=False, sticky=False, check=HealthCheck(), candidates=(),
+    listener_port=80, proxy_protocol=False, sticky=False, check=HealthCheck(), candidates=(),
 )  # fmt: skip
 CONSUMER = Place("10.0.0.5", "/run/netns/consumer")
 PROVIDER = Place("10.0.0.9", "/run/netns/provider")

@@ -17,7 +17,7 @@ from sidedoor.identity.attached_policies import (
     list_attached_role_policies,
     list_attached_user_policies,
 )
-from sidedoor.identity.policies import create_policy, delete_policy, get_policy, list_policies
+from sidedoor.identity.policies import create_policy, delete_policy, get_policy, list_entities_for_policy, list_policies
 from sidedoor.identity.policy_versions import (
     create_policy_version,
     delete_policy_version,
@@ -165,6 +165,24 @@ def test_a_policy_that_is_not_there_cannot_be_attached(world: Any, policy: dict[
         world.ask(attach_role_policy, **role, PolicyArn=f"arn:aws:iam::{PROVIDER}:policy/all")
     with pytest.raises(errors.InvalidInput, match="ARN x is not valid"):
         world.ask(attach_role_policy, **role, PolicyArn="x")
+
+
+def test_a_policy_tells_who_has_it(world: Any, policy: dict[str, Any]) -> None:
+    for arn in (policy["Arn"], OF_AWS):
+        world.ask(attach_role_policy, RoleName="deployer", PolicyArn=arn)
+        world.ask(attach_user_policy, UserName="ann", PolicyArn=arn)
+        found = world.ask(list_entities_for_policy, PolicyArn=arn)
+        assert [one["RoleName"] for one in found["PolicyRoles"]] == ["deployer"]
+        assert [one["UserName"] for one in found["PolicyUsers"]] == ["ann"]
+        assert (found["PolicyGroups"], found["IsTruncated"]) == ([], False)
+    only = world.ask(list_entities_for_policy, PolicyArn=policy["Arn"], EntityFilter="User")
+    assert (len(only["PolicyUsers"]), only["PolicyRoles"]) == (1, [])
+    assert world.ask(list_entities_for_policy, PolicyArn=policy["Arn"], PathPrefix="/elsewhere/")["PolicyUsers"] == []
+    first = world.ask(list_entities_for_policy, PolicyArn=policy["Arn"], MaxItems=1)
+    rest = world.ask(list_entities_for_policy, PolicyArn=policy["Arn"], Marker=first["Marker"])
+    assert len(first["PolicyUsers"] + first["PolicyRoles"] + rest["PolicyUsers"] + rest["PolicyRoles"]) == 2
+    with pytest.raises(errors.NoSuchEntity):
+        world.ask(list_entities_for_policy, PolicyArn=f"arn:aws:iam::{PROVIDER}:policy/all")
 
 
 def test_ten_policies_are_the_most(world: Any, policy: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Tags of users and roles."""
+"""Tags of users, roles, managed policies and instance profiles."""
 
 from __future__ import annotations
 
@@ -8,7 +8,22 @@ from typing import Any
 import pytest
 
 from sidedoor import errors
-from sidedoor.identity.principal_tags import list_role_tags, list_user_tags, tag_role, tag_user, untag_role, untag_user
+from sidedoor.identity.instance_profiles import create_instance_profile, get_instance_profile
+from sidedoor.identity.policies import create_policy, get_policy
+from sidedoor.identity.principal_tags import (
+    list_instance_profile_tags,
+    list_policy_tags,
+    list_role_tags,
+    list_user_tags,
+    tag_instance_profile,
+    tag_policy,
+    tag_role,
+    tag_user,
+    untag_instance_profile,
+    untag_policy,
+    untag_role,
+    untag_user,
+)
 from sidedoor.identity.roles import create_role, get_role
 from sidedoor.identity.users import create_user, get_user
 
@@ -16,7 +31,16 @@ TRUST = json.dumps({"Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"},
 KINDS = [
     ({"RoleName": "deployer"}, tag_role, untag_role, list_role_tags, get_role),
     ({"UserName": "ann"}, tag_user, untag_user, list_user_tags, get_user),
+    ({"PolicyArn": "arn:aws:iam::111111111111:policy/look"}, tag_policy, untag_policy, list_policy_tags, get_policy),
+    (
+        {"InstanceProfileName": "web"},
+        tag_instance_profile,
+        untag_instance_profile,
+        list_instance_profile_tags,
+        get_instance_profile,
+    ),
 ]
+LOOK = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:Get*", "Resource": "*"}]})
 
 
 def wire(**pairs: str) -> list[dict[str, str]]:
@@ -27,6 +51,8 @@ def wire(**pairs: str) -> list[dict[str, str]]:
 def tagged(world: Any) -> Any:
     world.ask(create_role, RoleName="deployer", AssumeRolePolicyDocument=TRUST, Tags=wire(a="1"))
     world.ask(create_user, UserName="ann", Tags=wire(a="1"))
+    world.ask(create_policy, PolicyName="look", PolicyDocument=LOOK, Tags=wire(a="1"))
+    world.ask(create_instance_profile, InstanceProfileName="web", Tags=wire(a="1"))
     return world
 
 

@@ -21,6 +21,8 @@ from sidedoor.identity.roles import (
     list_roles,
     put_role_policy,
     update_assume_role_policy,
+    update_role,
+    update_role_description,
 )
 
 PROVIDER, CONSUMER = "111111111111", "222222222222"
@@ -73,6 +75,21 @@ def test_a_trust_policy_can_be_changed(world: Any) -> None:
     new_role(world)
     world.ask(update_assume_role_policy, RoleName="deployer", PolicyDocument=trust(PROVIDER))
     assert unquote(world.ask(get_role, RoleName="deployer")["Role"]["AssumeRolePolicyDocument"]) == trust(PROVIDER)
+
+
+def test_the_description_and_the_longest_session_can_be_changed(world: Any) -> None:
+    before = new_role(world, Description="deploys", MaxSessionDuration=7200)
+    assert world.ask(update_role, RoleName="deployer", MaxSessionDuration=10_800) == {}
+    assert world.ask(get_role, RoleName="deployer")["Role"] == {**before, "MaxSessionDuration": 10_800}
+    world.ask(update_role, RoleName="deployer", Description="")
+    changed = world.ask(get_role, RoleName="deployer")["Role"]
+    assert (changed["Description"], changed["MaxSessionDuration"]) == ("", 3600)
+    answer = world.ask(update_role_description, RoleName="deployer", Description="builds")
+    assert answer["Role"] == world.ask(get_role, RoleName="deployer")["Role"]
+    assert answer["Role"]["Description"] == "builds"
+    for seconds in (3599, 43_201):
+        with pytest.raises(errors.ValidationError, match="maxSessionDuration"):
+            world.ask(update_role, RoleName="deployer", MaxSessionDuration=seconds)
 
 
 def test_a_boundary_that_nothing_would_enforce_is_refused(world: Any) -> None:

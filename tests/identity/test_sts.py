@@ -10,12 +10,18 @@ from typing import Any
 import pytest
 
 from sidedoor import errors
-from sidedoor.identity.access_keys import create_access_key
+from sidedoor.identity.access_keys import create_access_key, delete_access_key
 from sidedoor.identity.credentials import authenticate
 from sidedoor.identity.model import Caller, CallerKind
 from sidedoor.identity.roles import create_role, delete_role
-from sidedoor.identity.sts import assume_role, get_access_key_info, get_caller_identity, get_session_token
-from sidedoor.identity.users import create_user
+from sidedoor.identity.sts import (
+    assume_role,
+    get_access_key_info,
+    get_caller_identity,
+    get_federation_token,
+    get_session_token,
+)
+from sidedoor.identity.users import create_user, delete_user, update_user
 
 PROVIDER, CONSUMER = "111111111111", "222222222222"
 
@@ -150,3 +156,72 @@ def test_a_key_tells_its_account(world: Any) -> None:
         world.ask(get_access_key_info, AccessKeyId="AKIAUNKNOWN")
     in_dev_mode(world)
     assert world.ask(get_access_key_info, AccessKeyId=CONSUMER) == {"Account": CONSUMER}
+
+
+def test_a_federated_user_is_somebody_of_its_own_in_the_account(world: Any) -> None:
+    answer = world.ask(get_federation_token, caller=user(world, "ann"), Name="bob@example.com", DurationSeconds=900)
+    arn = f"arn:aws:sts::{PROVIDER}:federated-user/bob@example.com"
+    assert answer["FederatedUser"] == {"FederatedUserId": f"{PROVIDER}:bob@example.com", "Arn": arn}
+    assert answer["PackedPolicySize"] == 0
+    assert answer["Credentials"]["Expiration"] == world.now + timedelta(seconds=900)
+    bob = caller_with(world, answer["Credentials"])
+    assert (bob.kind, bob.arn, bob.account) == (CallerKind.FEDERATED_USER, arn, PROVIDER)
+    assert world.ask(get_caller_identity, caller=bob)["Arn"] == arn
+    for operation in (get_federation_token, get_session_token):
+        with pytest.raises(errors.AccessDenied, match="session credentials"):
+            world.ask(operation, caller=bob, Name="eve")
+
+
+def test_a_federated_user_of_a_root_has_an_hour_at_most(world: Any) -> None:
+    for asked, given in (({}, 1), ({"DurationSeconds": 43_200}, 1)):
+        answer = world.ask(get_federation_token, Name="bob", **asked)
+        assert answer["Credentials"]["Expiration"] == world.now + timedelta(hours=given)
+    ann = user(world, "ann")
+    assert world.ask(get_federation_token, caller=ann, Name="bob")["Credentials"]["Expiration"] == world.now + timedelta(
+        hours=12
+    )
+
+
+def test_the_policy_of_a_federated_user_is_a_policy_of_2048_characters_at_most(world: Any) -> None:
+    statement = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    assert world.ask(get_federation_token, Name="bob", Policy=policy)["PackedPolicySize"] > 0
+    with pytest.raises(errors.ValidationError, match=r"at 'policy' .* less than or equal to 2048"):
+        world.ask(get_federation_token, Name="bob", Policy=policy + " " * 2048)
+    with pytest.raises(errors.MalformedPolicyDocument):
+        world.ask(get_federation_token, Name="bob", Policy="{}")
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"Name": "a"}, {"Name": "a" * 33}, {"Name": "a b"}, {"DurationSeconds": 899}, {"DurationSeconds": 129_601}]
+)
+def test_what_a_federated_user_cannot_be_is_refused(world: Any, wrong: dict[str, Any]) -> None:
+    with pytest.raises(errors.ValidationError, match="1 validation error detected"):
+        world.ask(get_federation_token, **{"Name": "bob", **wrong})
+
+
+def test_a_deleted_user_takes_its_federated_users_along(world: Any) -> None:
+    ann = user(world, "ann")
+    credentials = world.ask(get_federation_token, caller=ann, Name="bob")["Credentials"]
+    world.ask(delete_access_key, UserName="ann", AccessKeyId=ann.access_key_id)
+    world.ask(delete_user, UserName="ann")
+    with pytest.raises(errors.InvalidClientTokenId):
+        caller_with(world, credentials)
+
+
+def test_the_keys_of_a_renamed_user_are_the_renamed_users(world: Any) -> None:
+    ann = user(world, "ann")
+    session = world.ask(get_session_token, caller=ann)["Credentials"]
+    federated = world.ask(get_federation_token, caller=ann, Name="bob")["Credentials"]
+    world.ask(update_user, UserName="ann", NewUserName="anna", NewPath="/people/")
+    arn = f"arn:aws:iam::{PROVIDER}:user/people/anna"
+    with world.store.read() as tables:
+        assert authenticate(tables, ann.access_key_id, None, world.now, dev=False)[1].principal == arn
+    assert caller_with(world, session).arn == arn
+    assert caller_with(world, federated).arn == f"arn:aws:sts::{PROVIDER}:federated-user/bob"
+    assert world.ask(delete_access_key, UserName="anna", AccessKeyId=ann.access_key_id) == {}
+
+
+def test_a_session_name_has_64_characters_at_most(world: Any) -> None:
+    with pytest.raises(errors.ValidationError, match="Member must have length less than or equal to 64"):
+        world.ask(assume_role, RoleArn=new_role(world), RoleSessionName="s" * 65)

@@ -23,6 +23,7 @@ from sidedoor.identity.users import (
     list_user_policies,
     list_users,
     put_user_policy,
+    update_user,
 )
 
 PROVIDER, CONSUMER = "111111111111", "222222222222"
@@ -66,8 +67,32 @@ def test_a_name_is_unique_without_regard_to_case_in_its_account(world: Any) -> N
     ],
 )
 def test_a_name_or_path_that_iam_does_not_take_is_refused(world: Any, asked: dict[str, str]) -> None:
-    with pytest.raises(errors.ValidationError, match="failed to satisfy constraint"):
+    expected = "The specified value for path is invalid" if "Path" in asked else "failed to satisfy constraint"
+    with pytest.raises(errors.ValidationError, match=expected):
         world.ask(create_user, **asked)
+
+
+def test_a_user_is_renamed_and_moved(world: Any) -> None:
+    before = world.ask(create_user, UserName="ann", Tags=[{"Key": "a", "Value": "b"}])["User"]
+    assert world.ask(update_user, UserName="ann", NewUserName="anna", NewPath="/people/") == {}
+    after = world.ask(get_user, UserName="anna")["User"]
+    assert after == {**before, "UserName": "anna", "Path": "/people/", "Arn": f"arn:aws:iam::{PROVIDER}:user/people/anna"}
+    assert world.ask(update_user, UserName="anna", NewUserName="Anna") == {}
+    with pytest.raises(errors.NoSuchEntity):
+        world.ask(get_user, UserName="ann")
+
+
+def test_a_user_does_not_take_anothers_name_or_a_wrong_one(world: Any) -> None:
+    for name in ("ann", "bob"):
+        world.ask(create_user, UserName=name)
+    with pytest.raises(errors.EntityAlreadyExists, match="User with name BOB already exists"):
+        world.ask(update_user, UserName="ann", NewUserName="BOB")
+    with pytest.raises(errors.ValidationError, match="newUserName"):
+        world.ask(update_user, UserName="ann", NewUserName="a b")
+    with pytest.raises(errors.ValidationError, match="path is invalid"):
+        world.ask(update_user, UserName="ann", NewPath="people")
+    with pytest.raises(errors.NoSuchEntity):
+        world.ask(update_user, UserName="eve", NewUserName="adam")
 
 
 @pytest.mark.parametrize(

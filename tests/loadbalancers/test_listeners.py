@@ -6,17 +6,21 @@ import pytest
 from load_balancer_site import ELSEWHERE, OWNER, STRANGER, Site
 
 from sidedoor import errors
+from sidedoor.loadbalancers.certificates import (
+    add_listener_certificates,
+    describe_listener_certificates,
+    remove_listener_certificates,
+)
 from sidedoor.loadbalancers.listeners import (
     create_listener,
     delete_listener,
     describe_listener_attributes,
-    describe_listener_certificates,
     describe_listeners,
-    describe_rules,
     modify_listener,
     modify_listener_attributes,
 )
 from sidedoor.loadbalancers.model import LISTENERS_PER_LOAD_BALANCER, LoadBalancerState
+from sidedoor.loadbalancers.rules import create_rule, delete_rule, describe_rules, modify_rule, set_rule_priorities
 
 UNKNOWN = f"arn:aws:elasticloadbalancing:us-east-1:{OWNER}:listener/net/gone/0123456789abcdef/0123456789abcdef"
 UNKNOWN_RULE = UNKNOWN.replace(":listener/", ":listener-rule/") + "/0123456789abcdef"
@@ -78,12 +82,15 @@ def test_the_target_group_may_be_named_in_either_form_or_in_both(site: Site) -> 
         ({"Protocol": None}, errors.ValidationError, "protocol must be specified"),
         ({"Protocol": "TLS"}, errors.UnsupportedProtocol, "TLS are not supported yet; use TCP"),
         ({"Protocol": "UDP"}, errors.UnsupportedProtocol, "UDP are not supported yet; use TCP"),
-        ({"Protocol": "HTTP"}, errors.UnsupportedProtocol, "HTTP are not supported yet; use TCP"),
+        ({"Protocol": "HTTP"}, errors.ValidationError, "Listener protocol 'HTTP' must be one of 'UDP, TCP, TLS, TCP_UDP'"),
+        ({"Protocol": "GENEVE"}, errors.ValidationError, "Listener protocol 'GENEVE' must be one of"),
+        ({"Protocol": "INVALID"}, errors.ValidationError, "Value 'INVALID' at 'protocol' failed to satisfy constraint"),
         ({"port": None}, errors.ValidationError, "port must be specified"),
         ({"port": 0}, errors.ValidationError, "between 1 and 65535"),
         ({"port": 65536}, errors.ValidationError, "between 1 and 65535"),
-        ({"SslPolicy": "ELBSecurityPolicy-2016-08"}, errors.InvalidConfigurationRequest, "SslPolicy cannot be specified"),
-        ({"Certificates": [{"CertificateArn": "c"}]}, errors.InvalidConfigurationRequest, "Certificates cannot be specified"),
+        ({"SslPolicy": "ELBSecurityPolicy-2016-08"}, errors.ValidationError, "An SSL policy cannot be specified for TCP"),
+        ({"Certificates": [{"CertificateArn": "c"}]}, errors.ValidationError, "A certificate cannot be specified for TCP"),
+        ({"AlpnPolicy": ["HTTP2Only"]}, errors.ValidationError, "An ALPN policy cannot be specified for TCP"),
         ({"DefaultActions": []}, errors.ValidationError, "default action must be specified"),
         ({"DefaultActions": [forward("a"), forward("b")]}, errors.TooManyActions, "exactly one default action"),
         ({"DefaultActions": [{"Type": "redirect"}]}, errors.InvalidLoadBalancerAction, "redirect"),
@@ -108,7 +115,7 @@ def test_a_forward_action_has_one_target_group_without_stickiness(site: Site) ->
         {"Type": "forward", "ForwardConfig": both},
         {**forward(first["TargetGroupArn"]), "ForwardConfig": {"TargetGroups": both["TargetGroups"][1:]}},
     ):
-        with pytest.raises(errors.InvalidConfigurationRequest, match="exactly one target group"):
+        with pytest.raises(errors.ValidationError, match="cannot specify multiple target groups"):
             site.listener(balancer, first, DefaultActions=[action])
     sticky = {"TargetGroupStickinessConfig": {"Enabled": True, "DurationSeconds": 60}}
     with pytest.raises(errors.InvalidConfigurationRequest, match="stickiness"):
@@ -220,9 +227,51 @@ def test_the_default_rule_is_the_only_one(site: Site) -> None:
         site.ask(describe_rules)
 
 
-def test_a_tcp_listener_has_no_certificates(site: Site) -> None:
+def test_a_listener_can_have_no_other_rule(site: Site) -> None:
+    listener = site.listener(site.balancer(), site.group())
+    asked = {"Conditions": [{"Field": "path-pattern", "Values": ["/"]}], "Priority": 1, "Actions": listener["DefaultActions"]}
+    with pytest.raises(errors.OperationNotPermitted, match="Rules are unsupported for Network Load Balancer listeners"):
+        site.ask(create_rule, ListenerArn=listener["ListenerArn"], **asked)
+    with pytest.raises(errors.ListenerNotFound):
+        site.ask(create_rule, ListenerArn=UNKNOWN, **asked)
+
+
+def test_the_default_rule_stays_as_it_is(site: Site) -> None:
+    listener = site.listener(site.balancer(), site.group())
+    (rule,) = site.ask(describe_rules, ListenerArn=listener["ListenerArn"])["Rules"]
+    arn = rule["RuleArn"]
+    for operation, request, reason in (
+        (modify_rule, {"RuleArn": arn, "Actions": listener["DefaultActions"]}, "cannot be modified: modify its listener"),
+        (delete_rule, {"RuleArn": arn}, "cannot be deleted: delete its listener"),
+        (set_rule_priorities, {"RulePriorities": [{"RuleArn": arn, "Priority": 5}]}, "cannot be changed"),
+    ):
+        with pytest.raises(errors.OperationNotPermitted, match=reason):
+            site.ask(operation, **request)
+    assert site.ask(describe_rules, ListenerArn=listener["ListenerArn"])["Rules"] == [rule]
+
+
+def test_an_unknown_rule_is_not_found(site: Site) -> None:
+    for operation, request in (
+        (modify_rule, {"RuleArn": UNKNOWN_RULE}),
+        (delete_rule, {"RuleArn": UNKNOWN_RULE}),
+        (set_rule_priorities, {"RulePriorities": [{"RuleArn": UNKNOWN_RULE, "Priority": 5}]}),
+    ):
+        with pytest.raises(errors.RuleNotFound):
+            site.ask(operation, **request)
+    with pytest.raises(errors.ValidationError, match="'first' is not a valid listener rule ARN"):
+        site.ask(delete_rule, RuleArn="first")
+    with pytest.raises(errors.ValidationError, match="At least one"):
+        site.ask(set_rule_priorities, RulePriorities=[])
+
+
+def test_a_tcp_listener_has_no_certificates_and_takes_none(site: Site) -> None:
     arn = site.listener(site.balancer(), site.group())["ListenerArn"]
     assert site.ask(describe_listener_certificates, ListenerArn=arn) == {"Certificates": []}
+    for operation in (add_listener_certificates, remove_listener_certificates):
+        with pytest.raises(errors.ValidationError, match="A certificate cannot be specified for TCP listeners"):
+            site.ask(operation, ListenerArn=arn, Certificates=[{"CertificateArn": "arn:aws:acm:us-east-1:1:certificate/c"}])
+        with pytest.raises(errors.ListenerNotFound):
+            site.ask(operation, ListenerArn=UNKNOWN, Certificates=[])
 
 
 # --- modify and delete --------------------------------------------------------------------------------------------

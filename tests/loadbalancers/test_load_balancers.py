@@ -19,6 +19,7 @@ from load_balancer_site import (
 )
 
 from sidedoor import errors
+from sidedoor.loadbalancers import load_balancers
 from sidedoor.loadbalancers.listeners import describe_listeners
 from sidedoor.loadbalancers.load_balancers import (
     create_load_balancer,
@@ -446,6 +447,49 @@ def test_attributes_have_the_defaults_of_a_network_load_balancer(site: Site) -> 
     }
 
 
+def test_what_the_data_plane_does_not_use_is_kept_and_shown(site: Site) -> None:
+    arn = site.balancer()["LoadBalancerArn"]
+    asked = {
+        "access_logs.s3.enabled": "true",
+        "access_logs.s3.bucket": "logs",
+        "zonal_shift.config.enabled": "true",
+        "secondary_ips.auto_assigned.per_subnet": "3",
+    }
+    pairs = [{"Key": key, "Value": value} for key, value in asked.items()]
+    changed = attributes(site.ask(modify_load_balancer_attributes, LoadBalancerArn=arn, Attributes=pairs))
+    assert {key: changed[key] for key in asked} == asked
+    assert attributes(site.ask(describe_load_balancer_attributes, LoadBalancerArn=arn)) == changed
+
+
+def test_secondary_addresses_only_grow_in_number(site: Site) -> None:
+    arn = site.balancer()["LoadBalancerArn"]
+    key = "secondary_ips.auto_assigned.per_subnet"
+    for value in ("2", "2", "3"):
+        site.ask(modify_load_balancer_attributes, LoadBalancerArn=arn, Attributes=[{"Key": key, "Value": value}])
+    with pytest.raises(errors.InvalidConfigurationRequest, match="cannot be decreased from 3"):
+        site.ask(modify_load_balancer_attributes, LoadBalancerArn=arn, Attributes=[{"Key": key, "Value": "2"}])
+
+
+def test_so_many_load_balancers_may_be_and_no_more(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(load_balancers, "LOAD_BALANCERS", 2)
+    site.balancer("one")
+    created = site.balancer("two")
+    assert site.balancer("two") == created
+    with pytest.raises(errors.TooManyLoadBalancers, match="more than 2 load balancers"):
+        site.balancer("three")
+
+
+@pytest.mark.parametrize(
+    ("parameter", "shown"), [("Type", "[application, network, gateway]"), ("IpAddressType", "[ipv4, dualstack, ")]
+)
+def test_a_word_that_aws_does_not_know_is_no_word(site: Site, parameter: str, shown: str) -> None:
+    with pytest.raises(errors.ValidationError) as caught:
+        site.balancer(**{parameter: "other"})
+    name = parameter[0].lower() + parameter[1:]
+    assert caught.value.message.startswith(f"1 validation error detected: Value 'other' at '{name}' failed to satisfy")
+    assert shown in caught.value.message
+
+
 def test_changed_attributes_stay_and_reach_the_record(site: Site) -> None:
     arn = site.balancer()["LoadBalancerArn"]
     asked = [{"Key": "load_balancing.cross_zone.enabled", "Value": "true"}]
@@ -461,10 +505,13 @@ def test_changed_attributes_stay_and_reach_the_record(site: Site) -> None:
 @pytest.mark.parametrize(
     ("key", "value", "reason"),
     [
-        ("idle_timeout.timeout_seconds", "60", "Load balancer attribute key 'idle_timeout.timeout_seconds' is not recognized"),
+        ("idle_timeout.timeout_seconds", "60", "'idle_timeout.timeout_seconds' is not supported on load balancers with type"),
+        ("routing.http2.enabled", "true", "is not supported on load balancers with type 'network'"),
+        ("routing.http3.enabled", "true", "Load balancer attribute key 'routing.http3.enabled' is not recognized"),
         ("deletion_protection.enabled", "yes", "must be false or true"),
-        ("access_logs.s3.enabled", "true", "access logs are not supported yet"),
-        ("secondary_ips.auto_assigned.per_subnet", "2", "secondary addresses are not supported yet"),
+        ("access_logs.s3.enabled", "true", "'access_logs.s3.bucket' cannot be empty"),
+        ("secondary_ips.auto_assigned.per_subnet", "8", "a number from 0 to 7"),
+        ("zonal_shift.config.enabled", "on", "must be false or true"),
         ("access_logs.s3.prefix", "x" * 1025, "at most 1024 characters"),
     ],
 )

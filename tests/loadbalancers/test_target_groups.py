@@ -6,6 +6,7 @@ import pytest
 from load_balancer_site import ELSEWHERE, HOME, OWNER, STRANGER, Site
 
 from sidedoor import errors
+from sidedoor.loadbalancers import target_groups
 from sidedoor.loadbalancers.listeners import delete_listener
 from sidedoor.loadbalancers.load_balancers import delete_load_balancer
 from sidedoor.loadbalancers.target_groups import (
@@ -17,6 +18,7 @@ from sidedoor.loadbalancers.target_groups import (
 )
 from sidedoor.loadbalancers.targets import register_targets
 
+HTTP = {"HealthCheckProtocol": "HTTP"}
 UNKNOWN = f"arn:aws:elasticloadbalancing:us-east-1:{OWNER}:targetgroup/gone/0123456789abcdef"
 UNKNOWN_BALANCER = f"arn:aws:elasticloadbalancing:us-east-1:{OWNER}:loadbalancer/net/gone/0123456789abcdef"
 
@@ -75,6 +77,10 @@ def test_the_target_type_is_instance_unless_asked_otherwise(site: Site) -> None:
         ({"Protocol": "UDP"}, errors.UnsupportedProtocol, "UDP are not supported yet; use TCP"),
         ({"Protocol": "TCP_UDP"}, errors.UnsupportedProtocol, "TCP_UDP are not supported yet; use TCP"),
         ({"Protocol": "HTTP"}, errors.UnsupportedProtocol, "HTTP are not supported yet; use TCP"),
+        ({"Protocol": "tcp"}, errors.ValidationError, "Value 'tcp' at 'protocol' failed to satisfy constraint"),
+        ({"TargetType": "other"}, errors.ValidationError, "Value 'other' at 'targetType' failed"),
+        ({"IpAddressType": "ipv5"}, errors.ValidationError, r"enum value set: \[ipv4, ipv6\]"),
+        ({"HealthCheckProtocol": "/HTTP"}, errors.ValidationError, "Value '/HTTP' at 'healthCheckProtocol' failed"),
         ({"ProtocolVersion": "HTTP2"}, errors.InvalidConfigurationRequest, "ProtocolVersion"),
         ({"IpAddressType": "ipv6"}, errors.InvalidConfigurationRequest, "use ipv4"),
         ({"Port": None}, errors.ValidationError, "A port must be specified"),
@@ -83,9 +89,16 @@ def test_the_target_type_is_instance_unless_asked_otherwise(site: Site) -> None:
         ({"VpcId": None}, errors.ValidationError, "A VPC ID must be specified"),
         ({"VpcId": "vpc-0ffffffffffffffff"}, errors.ValidationError, "'vpc-0ffffffffffffffff' is not found"),
         ({"account": STRANGER}, errors.ValidationError, f"'{HOME}' is not found"),
-        ({"HealthCheckProtocol": "HTTP"}, errors.InvalidConfigurationRequest, "HTTP health checks are not supported yet; use"),
-        ({"HealthCheckProtocol": "HTTPS"}, errors.InvalidConfigurationRequest, "HTTPS health checks are not supported yet"),
-        ({"HealthCheckProtocol": "UDP"}, errors.InvalidConfigurationRequest, "'UDP' is not supported; use TCP"),
+        ({"HealthCheckProtocol": "UDP"}, errors.ValidationError, r"'UDP' must be one of \[HTTP, HTTPS, TCP\]"),
+        ({**HTTP, "HealthCheckPath": "status"}, errors.ValidationError, "'status' must begin with a '/'"),
+        ({**HTTP, "HealthCheckPath": "/a b"}, errors.ValidationError, "without whitespace"),
+        ({**HTTP, "HealthCheckPath": "/" * 1025}, errors.ValidationError, "longer than 1024"),
+        ({**HTTP, "Matcher": {"HttpCode": "199"}}, errors.ValidationError, "'199' must be within '200-599'"),
+        ({**HTTP, "Matcher": {"HttpCode": "200-600"}}, errors.ValidationError, "within '200-599'"),
+        ({**HTTP, "Matcher": {"HttpCode": "399-200"}}, errors.ValidationError, "within '200-599'"),
+        ({**HTTP, "Matcher": {"HttpCode": "200,"}}, errors.ValidationError, "within '200-599'"),
+        ({**HTTP, "Matcher": {"HttpCode": "ok"}}, errors.ValidationError, "within '200-599'"),
+        ({**HTTP, "Matcher": {"GrpcCode": "12"}}, errors.InvalidConfigurationRequest, "GRPC"),
         ({"HealthCheckEnabled": False}, errors.InvalidConfigurationRequest, "always enabled"),
         ({"HealthCheckPath": "/"}, errors.InvalidConfigurationRequest, "paths are not supported"),
         ({"Matcher": {"HttpCode": "200"}}, errors.InvalidConfigurationRequest, "matchers are not supported"),
@@ -101,10 +114,35 @@ def test_settings_that_cannot_be_are_refused(
     assert site.ask(describe_target_groups) == {"TargetGroups": []}
 
 
-@pytest.mark.parametrize("name", ["", "a" * 33, "no spaces", "-web", "web-"])
-def test_a_name_that_aws_does_not_take_is_refused(site: Site, name: str) -> None:
-    with pytest.raises(errors.ValidationError, match="target group name"):
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("", "A target group name must be specified"),
+        ("a" * 33, f"Target group name '{'a' * 33}' cannot be longer than '32' characters"),
+        ("no spaces", "characters that are alphanumeric characters or hyphens"),
+        ("-web", "Value '-web' at 'targetGroup.targetGroupArn.targetGroupName' failed to satisfy constraint"),
+        ("web-", "Member must satisfy regular expression pattern"),
+        ("w--eb", "Member must satisfy regular expression pattern"),
+    ],
+)
+def test_a_name_that_aws_does_not_take_is_refused(site: Site, name: str, reason: str) -> None:
+    with pytest.raises(errors.ValidationError, match=reason):
         site.group(name)
+
+
+def test_so_many_target_groups_may_be_and_no_more(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(target_groups, "TARGET_GROUPS", 2)
+    site.group("one")
+    created = site.group("two")
+    assert site.group("two") == created
+    with pytest.raises(errors.TooManyTargetGroups, match="more than 2 target groups"):
+        site.group("three")
+
+
+def test_a_load_balancer_without_target_groups_finds_none(site: Site) -> None:
+    balancer = site.balancer()
+    with pytest.raises(errors.TargetGroupNotFound):
+        site.ask(describe_target_groups, LoadBalancerArn=balancer["LoadBalancerArn"])
 
 
 @pytest.mark.parametrize(
@@ -199,8 +237,39 @@ def test_a_health_check_is_changed_in_the_parts_that_are_named(site: Site) -> No
     assert (changed["HealthCheckTimeoutSeconds"], changed["UnhealthyThresholdCount"]) == (10, 2)
     with pytest.raises(errors.ValidationError, match="timeout '10' must be smaller than or equal to the interval '5'"):
         site.ask(modify_target_group, TargetGroupArn=arn, HealthCheckIntervalSeconds=5)
-    with pytest.raises(errors.InvalidConfigurationRequest, match="use TCP"):
-        site.ask(modify_target_group, TargetGroupArn=arn, HealthCheckProtocol="HTTP")
+
+
+def test_an_http_check_has_the_defaults_of_aws_where_it_does_not_say(site: Site) -> None:
+    plain, tls = site.group("plain", **HTTP), site.group("tls", HealthCheckProtocol="HTTPS")
+    assert (plain["HealthCheckPath"], plain["Matcher"], plain["HealthCheckTimeoutSeconds"]) == ("/", {"HttpCode": "200-399"}, 6)
+    assert (tls["HealthCheckPath"], tls["Matcher"], tls["HealthCheckTimeoutSeconds"]) == ("/", {"HttpCode": "200-399"}, 10)
+    assert not {"HealthCheckPath", "Matcher"} & set(site.group("bare"))
+
+
+def test_an_http_check_keeps_what_it_is_told(site: Site) -> None:
+    told = {
+        **HTTP, "HealthCheckPath": "/healthz?deep=1", "Matcher": {"HttpCode": "200,204,300-302"}, "HealthCheckPort": "8081",
+        "HealthCheckIntervalSeconds": 5, "HealthCheckTimeoutSeconds": 2,
+    }  # fmt: skip
+    made = site.group(**told)
+    assert {key: made[key] for key in told} == told
+    assert site.ask(describe_target_groups) == {"TargetGroups": [made]}
+
+
+def test_a_check_changes_its_protocol_and_what_belongs_to_it(site: Site) -> None:
+    arn = site.group()["TargetGroupArn"]
+    (to_http,) = site.ask(modify_target_group, TargetGroupArn=arn, **HTTP, HealthCheckPath="/up")["TargetGroups"]
+    assert (to_http["HealthCheckProtocol"], to_http["HealthCheckPath"], to_http["Matcher"]["HttpCode"]) == (
+        "HTTP",
+        "/up",
+        "200-399",
+    )
+    (stricter,) = site.ask(modify_target_group, TargetGroupArn=arn, Matcher={"HttpCode": "200"})["TargetGroups"]
+    assert (stricter["HealthCheckPath"], stricter["Matcher"]["HttpCode"]) == ("/up", "200")
+    (to_tcp,) = site.ask(modify_target_group, TargetGroupArn=arn, HealthCheckProtocol="TCP")["TargetGroups"]
+    assert (to_tcp["HealthCheckProtocol"], "HealthCheckPath" in to_tcp, "Matcher" in to_tcp) == ("TCP", False, False)
+    (again,) = site.ask(modify_target_group, TargetGroupArn=arn, **HTTP)["TargetGroups"]
+    assert (again["HealthCheckPath"], again["Matcher"]["HttpCode"]) == ("/", "200-399")
 
 
 def test_a_group_in_use_is_not_deleted(site: Site) -> None:

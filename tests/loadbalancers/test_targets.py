@@ -30,13 +30,19 @@ def records(site: Site) -> list[Target]:
         return tables.targets.where()
 
 
-def report(site: Site, group: dict[str, Any], address: str, state: HealthState, reason: HealthReason | None = None) -> None:
+def report(
+    site: Site,
+    group: dict[str, Any],
+    address: str,
+    state: HealthState,
+    reason: HealthReason | None = None,
+    codes: tuple[int, ...] = (),
+) -> None:
     """What the agent's report writes."""
     arn = group["TargetGroupArn"]
+    target_id = target_key(arn, address, group["Port"])
     with site.world.store.write() as tables:
-        tables.target_health.add(
-            TargetHealth(id=target_key(arn, address, group["Port"]), target_group_id=arn, state=state, reason=reason)
-        )
+        tables.target_health.add(TargetHealth(id=target_id, target_group_id=arn, state=state, reason=reason, codes=codes))
 
 
 # --- register -----------------------------------------------------------------------------------------------------
@@ -214,6 +220,18 @@ def test_what_the_agent_found_is_shown(
 ) -> None:
     report(site, served, "10.0.0.20", state, reason)
     assert site.health(served)[0]["TargetHealth"] == shown
+
+
+@pytest.mark.parametrize(("codes", "shown"), [((500,), "[500]"), ((404, 503), "[404, 503]")])
+def test_a_status_that_the_matcher_does_not_have_is_shown(
+    site: Site, served: dict[str, Any], codes: tuple[int, ...], shown: str
+) -> None:
+    report(site, served, "10.0.0.20", HealthState.UNHEALTHY, HealthReason.MISMATCH, codes)
+    assert site.health(served)[0]["TargetHealth"] == {
+        "State": "unhealthy",
+        "Reason": "Target.ResponseCodeMismatch",
+        "Description": f"Health checks failed with these codes: {shown}",
+    }
 
 
 def test_a_target_in_a_zone_that_is_not_enabled_is_not_in_use(site: Site, served: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from sidedoor.loadbalancers import naming
 from sidedoor.loadbalancers.model import (
+    Failure,
     HealthCheck,
     HealthReason,
     HealthState,
@@ -24,6 +25,7 @@ from sidedoor.networks.zones import REGIONS
 CHECK = HealthCheck(healthy_threshold=3, unhealthy_threshold=2)
 FAILED = HealthReason.FAILED_CHECKS
 PASS, FAIL = True, False
+MISMATCH = Failure(HealthReason.MISMATCH, 500)
 INITIAL, HEALTHY, UNHEALTHY = HealthState.INITIAL, HealthState.HEALTHY, HealthState.UNHEALTHY
 BALANCER_ARN = "arn:aws:elasticloadbalancing:us-east-1:111111111111:loadbalancer/net/front/0123456789abcdef"
 
@@ -31,7 +33,7 @@ BALANCER_ARN = "arn:aws:elasticloadbalancing:us-east-1:111111111111:loadbalancer
 def after(*probes: bool, start: Verdict | None = None, check: HealthCheck = CHECK) -> Verdict:
     verdict = start or Verdict()
     for passed in probes:
-        verdict = verdict.after(passed, FAILED, check)
+        verdict = verdict.after(None if passed else Failure(FAILED), check)
     return verdict
 
 
@@ -78,7 +80,33 @@ def test_a_reason_is_given_as_long_as_a_target_is_not_healthy() -> None:
 
 
 def test_an_unhealthy_target_shows_the_latest_reason() -> None:
-    assert after(FAIL, FAIL).after(FAIL, HealthReason.TIMEOUT, CHECK).reason is HealthReason.TIMEOUT
+    assert after(FAIL, FAIL).after(Failure(HealthReason.TIMEOUT), CHECK).reason is HealthReason.TIMEOUT
+
+
+def test_the_status_that_failed_a_target_is_kept_until_another_probe_decides() -> None:
+    failed = after(FAIL).after(MISMATCH, CHECK)
+    assert (failed.reason, failed.code) == (HealthReason.MISMATCH, 500)
+    assert failed.after(None, CHECK).code == 500
+    assert failed.after(Failure(HealthReason.MISMATCH, 503), CHECK).code == 503
+    assert failed.after(Failure(HealthReason.TIMEOUT), CHECK).code is None
+    assert after(PASS, PASS, PASS, start=failed).code is None
+
+
+@pytest.mark.parametrize(
+    ("matcher", "accepted", "refused"),
+    [
+        ("200-399", (200, 302, 399), (199, 400, 500)),
+        ("200", (200,), (201, 404)),
+        ("200,204,300-302", (200, 204, 300, 301, 302), (201, 299, 303)),
+        (None, (), (200, 404)),
+    ],
+)
+def test_a_matcher_lists_statuses_and_ranges_of_them(
+    matcher: str | None, accepted: tuple[int, ...], refused: tuple[int, ...]
+) -> None:
+    check = HealthCheck(protocol="HTTP", path="/", matcher=matcher)
+    assert all(check.accepts(code) for code in accepted)
+    assert not any(check.accepts(code) for code in refused)
 
 
 @given(st.lists(st.booleans()))

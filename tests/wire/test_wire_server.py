@@ -114,13 +114,21 @@ def test_an_unsigned_request_is_refused_in_the_envelope_of_its_version_or_action
         assert error_of(response, protocol)[:2] == (403, "MissingAuthenticationToken")
 
 
+@pytest.mark.parametrize("action", ["AssumeRoleWithSAML", "AssumeRoleWithWebIdentity"])
+def test_an_action_that_nobody_signs_and_that_we_do_not_have_is_invalid(server: Server, action: str) -> None:
+    fields = {"Action": action, "Version": "2011-06-15"}
+    code = error_of(server.ask("POST", f"http://{HOST}/", data=fields), "query")
+    assert code == (400, "InvalidAction", f"The action {action} of sts is one that Sidedoor does not have.")
+
+
 def test_an_action_that_nobody_has_is_invalid(server: Server) -> None:
     error = error_of(server.send(signed({"Action": "Frobnicate<\x00>", "Version": "2016-11-15"})), "ec2")
     assert error == (400, "InvalidAction", "The action Frobnicate<\ufffd> is not valid for this web service.")
 
 
 @pytest.mark.parametrize(("scope", "protocol", "action"), [
-    ("ec2", "ec2", "AllocateAddress"), ("elasticloadbalancing", "query", "CreateRule"), ("iam", "query", "CreateSAMLProvider"),
+    ("ec2", "ec2", "AllocateAddress"), ("elasticloadbalancing", "query", "CreateTrustStore"),
+    ("iam", "query", "CreateSAMLProvider"),
 ])  # fmt: skip
 def test_an_action_that_only_aws_has_is_named(server: Server, scope: str, protocol: str, action: str) -> None:
     status, code, message = error_of(server.send(signed({"Action": action}, service=scope)), protocol)

@@ -145,18 +145,21 @@ class Door:
         try:
             claim = signature.read(request)
         except errors.ApiError:
-            opened.service = self._unsigned(request)
+            opened.service, action = self._unsigned(request)
+            if opened.service is not None and action in opened.service.unsigned:
+                _operation(opened.service, {"Action": action})
             raise
         opened.service = models.by_scope(self.services, claim.service)
         return claim
 
-    def _unsigned(self, request: HttpRequest) -> Service | None:
-        """The service that a request without a sound signature seems to be for, by its Version or its Action."""
+    def _unsigned(self, request: HttpRequest) -> tuple[Service | None, str]:
+        """The service and the operation that a request without a sound signature seems to be for."""
         try:
             given = parse.fields(request.query, request.body)
         except errors.ApiError:
-            return None
-        return models.by_request(self.services, given.get("Version"), given.get("Action"))
+            return None, ""
+        action = given.get("Action", "")
+        return models.by_request(self.services, given.get("Version"), action), action
 
     def _caller(self, request: HttpRequest, claim: Signature) -> Caller:
         credential = self.authenticate(claim.access_key_id, claim.session_token)

@@ -23,7 +23,7 @@ class Service:
     """A service as the wire sees it.
 
     ``name`` is botocore's (``elbv2``); ``scope`` what a client signs for (``elasticloadbalancing``); ``offered`` the
-    operations that we have; ``known`` all that AWS has.
+    operations that we have; ``known`` all that AWS has; ``unsigned`` those of them that clients do not sign.
     """
 
     name: str
@@ -33,6 +33,7 @@ class Service:
     namespace: str
     offered: Mapping[str, OperationModel]
     known: frozenset[str]
+    unsigned: frozenset[str]
 
 
 def load(table: Mapping[str, Collection[str]]) -> dict[str, Service]:
@@ -68,6 +69,7 @@ def _service(name: str, description: Mapping[str, Any], offered: set[str]) -> Se
         namespace=metadata["xmlNamespace"].rstrip("/") + "/",  # EC2's model lacks the slash that EC2's answers have
         offered={operation: model.operation_model(operation) for operation in sorted(offered)},
         known=frozenset(operations),
+        unsigned=frozenset(name for name, operation in operations.items() if operation.get("authtype") == "none"),
     )
 
 

@@ -104,13 +104,17 @@ class Host:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cluster:
-    """A load balancer's node with one of its target groups: the address that targets see, and the targets that it may use."""
+    """A load balancer's node with one of its target groups: the address that targets see, and the targets that it may use.
+
+    ``listener_port``: the port of the listener that forwards to the group; of several, the lowest.
+    """
 
     name: str
     vpc_id: str
     node_interface_id: str
     source: str
     target_group_id: str
+    listener_port: int
     proxy_protocol: bool
     sticky: bool
     check: HealthCheck
@@ -128,19 +132,21 @@ def clusters(wanted: Wanted, balancer_id: str) -> tuple[Cluster, ...]:
     if balancer is None:
         return ()
     listeners = [wanted.listeners[one] for one in wanted.listeners_of_balancer[balancer_id]]
-    groups = [
-        wanted.target_groups[one] for one in sorted({one.target_group_id for one in listeners}) if one in wanted.target_groups
-    ]
-    return tuple(_cluster(wanted, balancer, node, group) for node in balancer.nodes for group in groups)
+    ports: dict[str, int] = {}
+    for one in listeners:
+        ports[one.target_group_id] = min(one.port, ports.get(one.target_group_id, one.port))
+    groups = [wanted.target_groups[one] for one in sorted(ports) if one in wanted.target_groups]
+    return tuple(_cluster(wanted, balancer, node, group, ports[group.id]) for node in balancer.nodes for group in groups)
 
 
-def _cluster(wanted: Wanted, balancer: LoadBalancer, node: Node, group: TargetGroup) -> Cluster:
+def _cluster(wanted: Wanted, balancer: LoadBalancer, node: Node, group: TargetGroup, listener_port: int) -> Cluster:
     return Cluster(
         name=cluster_name(node.interface_id, group.id),
         vpc_id=balancer.vpc_id,
         node_interface_id=node.interface_id,
         source=node.address,
         target_group_id=group.id,
+        listener_port=listener_port,
         proxy_protocol=group.proxy_protocol,
         sticky=group.source_ip_stickiness,
         check=group.health_check,

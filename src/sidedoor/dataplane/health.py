@@ -1,6 +1,7 @@
 """Probes the targets of load balancers from their nodes' addresses, and says which of them may get connections.
 
-Rule 1: a target passes when it accepts a TCP connection in time. What cannot be probed has failed.
+Rule 1: a target passes when it accepts a TCP connection in time, and where its check is HTTP or HTTPS answers over it with
+a status that the matcher has. What cannot be probed has failed.
 Rule 2: verdicts are per node, as each node of an NLB checks for itself; a report to people takes the worst of them.
 Rule 3: everything here runs on one event loop; time comes from the clock that is passed in.
 """
@@ -14,13 +15,13 @@ import time
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
-from sidedoor.dataplane import source_ports
+from sidedoor.dataplane import http_check, source_ports
 from sidedoor.dataplane.desired import Cluster, Host
 from sidedoor.dataplane.driver import DriverError, Place
-from sidedoor.loadbalancers.model import HealthCheck, HealthReason, HealthState, Verdict
+from sidedoor.loadbalancers.model import Failure, HealthCheck, HealthReason, HealthState, Verdict
 
 TRAFFIC_PORT = "traffic-port"
 
@@ -67,7 +68,11 @@ class MonotonicClock:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """One node's check of one target. While all of this stays the same, its verdict goes on."""
+    """One node's check of one target. While all of this but ``host`` stays the same, its verdict goes on.
+
+    ``host``: what an HTTP request calls the server; the node's address and the listener's port, not the target's own
+    (NLB guide, "Health checks for your target groups").
+    """
 
     vpc_id: str
     node_interface_id: str
@@ -75,6 +80,8 @@ class Probe:
     target_group_id: str
     target: Host
     check: HealthCheck
+    proxy_protocol: bool
+    host: str = field(compare=False)
 
     @property
     def port(self) -> int:
@@ -94,6 +101,7 @@ class TargetReport:
     target_group_id: str
     state: HealthState
     reason: HealthReason | None
+    codes: tuple[int, ...] = ()
 
 
 @dataclass(slots=True)
@@ -105,8 +113,8 @@ class _Watch:
     task: asyncio.Task[None] | None = None
 
     @property
-    def found(self) -> tuple[HealthState, HealthReason | None]:
-        return self.verdict.state, self.verdict.reason
+    def found(self) -> tuple[HealthState, HealthReason | None, int | None]:
+        return self.verdict.state, self.verdict.reason, self.verdict.code
 
 
 class Prober:
@@ -199,13 +207,13 @@ class Prober:
         async with self._slots:
             failure = await self._failure(watch.probe)
         before = watch.found
-        watch.verdict = watch.verdict.after(failure is None, failure or HealthReason.FAILED_CHECKS, watch.probe.check)
+        watch.verdict = watch.verdict.after(failure, watch.probe.check)
         if watch.found != before:
             log.info("%s", _sentence(watch), extra={"action": "health.changed"})
             self._on_change(balancer_id)
 
-    async def _failure(self, probe: Probe) -> HealthReason | None:
-        """Connects once: None where the target accepted the connection, else why it failed."""
+    async def _failure(self, probe: Probe) -> Failure | None:
+        """Probes once: None where the target passed, else why it failed."""
         try:
             source = self._locate(probe.vpc_id, probe.source).address
             target = self._locate(probe.vpc_id, probe.target.address).address
@@ -213,12 +221,23 @@ class Prober:
                 source_ports.bind_for_probe(attempt, source)
                 async with self._clock.timeout(probe.check.timeout):
                     await asyncio.get_running_loop().sock_connect(attempt, (target, probe.port))
+                    return await _failure_of_answer(probe, attempt)
         except TimeoutError:
-            return HealthReason.TIMEOUT
-        except (OSError, KeyError, DriverError) as error:
-            log.debug("%s cannot be reached: %s", probe.target.target, error, extra={"action": "health.probe_failed"})
-            return HealthReason.FAILED_CHECKS
+            return Failure(HealthReason.TIMEOUT)
+        except (OSError, KeyError, DriverError, http_check.NoAnswer) as error:
+            log.debug("%s failed a probe: %s", probe.target.target, error, extra={"action": "health.probe_failed"})
+            return Failure(HealthReason.FAILED_CHECKS)
+
+
+async def _failure_of_answer(probe: Probe, connected: socket.socket) -> Failure | None:
+    """What a target says over a connection, where its check asks for more than the connection."""
+    check = probe.check
+    if check.protocol not in ("HTTP", "HTTPS"):
         return None
+    if probe.proxy_protocol:
+        await asyncio.get_running_loop().sock_sendall(connected, http_check.PROXY_PROTOCOL_LOCAL)
+    code = await http_check.status(connected, path=check.path or "/", host=probe.host, tls=check.protocol == "HTTPS")
+    return None if check.accepts(code) else Failure(HealthReason.MISMATCH, code)
 
 
 def _probes(clusters: Iterable[Cluster]) -> dict[str, dict[str, Probe]]:
@@ -233,16 +252,22 @@ def _probes(clusters: Iterable[Cluster]) -> dict[str, dict[str, Probe]]:
                 target_group_id=cluster.target_group_id,
                 target=host,
                 check=cluster.check,
+                proxy_protocol=cluster.proxy_protocol and cluster.check.protocol != "TCP",
+                host=f"{cluster.source}:{cluster.listener_port}",
             )
     return probes
 
 
 def _worst(target: str, watches: list[_Watch]) -> TargetReport:
     worst = min(watches, key=lambda watch: WORST_FIRST.index(watch.verdict.state))
-    state, reason = worst.found
-    return TargetReport(target_id=target, target_group_id=worst.probe.target_group_id, state=state, reason=reason)
+    state, reason, _ = worst.found
+    codes = {watch.verdict.code for watch in watches if (watch.verdict.state, watch.verdict.reason) == (state, reason)}
+    return TargetReport(
+        target_id=target, target_group_id=worst.probe.target_group_id, state=state, reason=reason,
+        codes=tuple(sorted(code for code in codes if code is not None)),
+    )  # fmt: skip
 
 
 def _sentence(watch: _Watch) -> str:
-    state, reason = watch.found
+    state, reason, _ = watch.found
     return f"{watch.probe.target.target} is {state}{f' ({reason})' if reason else ''} for {watch.probe.source}"

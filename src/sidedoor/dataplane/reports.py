@@ -47,7 +47,7 @@ class Reports:
     def target(self, target: TargetReport) -> None:
         self._targets[target.target_id] = {
             "id": target.target_id, "target_group_id": target.target_group_id, "state": target.state,
-            "reason": target.reason,
+            "reason": target.reason, "codes": list(target.codes),
         }  # fmt: skip
         self._woken.set()
 

@@ -131,6 +131,24 @@ class TooManyTargets(ApiError):
     code = "TooManyTargets"
 
 
+class SslPolicyNotFound(ApiError):
+    """The following SSL policies do not exist: {names}"""
+
+    code = "SSLPolicyNotFound"
+
+
+class TooManyLoadBalancers(ApiError):
+    """The account may not have more than {limit} load balancers in a region"""
+
+    code = "TooManyLoadBalancers"
+
+
+class TooManyTargetGroups(ApiError):
+    """The account may not have more than {limit} target groups in a region"""
+
+    code = "TooManyTargetGroups"
+
+
 class RuleNotFound(ApiError):
     """One or more rules not found"""
 

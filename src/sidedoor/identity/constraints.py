@@ -26,7 +26,10 @@ def check_name(text: str, parameter: str, longest: int = 64) -> str:
 def check_path(text: str) -> str:
     """A path such as ``/division/``."""
     if not _PATH.fullmatch(text):
-        _reject(text, "path", r"Member must satisfy regular expression pattern: (\u002F)|(\u002F[\u0021-\u007E]+\u002F)")
+        raise errors.ValidationError(
+            "The specified value for path is invalid. It must begin and end with / and contain only alphanumeric characters "
+            "and/or / characters."
+        )
     return text
 
 

@@ -33,13 +33,13 @@ def create_instance_profile(call: Call, request: Request) -> Answer:
 
 def get_instance_profile(call: Call, request: Request) -> Answer:
     """https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetInstanceProfile.html"""
-    profile = _named(call, request)
+    profile = named(call, request)
     return {"InstanceProfile": _to_wire(call, profile) | _tags(profile)}
 
 
 def delete_instance_profile(call: Call, request: Request) -> Answer:
     """https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeleteInstanceProfile.html"""
-    profile = _named(call, request)
+    profile = named(call, request)
     if profile.role_name is not None:
         raise errors.DeleteConflict(remedy="remove roles from instance profile")
     call.tables.instance_profiles.remove(profile)
@@ -48,7 +48,7 @@ def delete_instance_profile(call: Call, request: Request) -> Answer:
 
 def add_role_to_instance_profile(call: Call, request: Request) -> Answer:
     """https://docs.aws.amazon.com/IAM/latest/APIReference/API_AddRoleToInstanceProfile.html"""
-    profile, role = _named(call, request), roles.named(call, request["RoleName"])
+    profile, role = named(call, request), roles.named(call, request["RoleName"])
     if profile.role_name is not None:
         raise errors.LimitExceeded(quota="InstanceSessionsPerInstanceProfile", limit=ROLES_PER_PROFILE)
     call.tables.instance_profiles.update(profile, replace(profile, role_name=role.name))
@@ -57,7 +57,7 @@ def add_role_to_instance_profile(call: Call, request: Request) -> Answer:
 
 def remove_role_from_instance_profile(call: Call, request: Request) -> Answer:
     """https://docs.aws.amazon.com/IAM/latest/APIReference/API_RemoveRoleFromInstanceProfile.html"""
-    profile, role = _named(call, request), roles.named(call, request["RoleName"])
+    profile, role = named(call, request), roles.named(call, request["RoleName"])
     if profile.role_name != role.name:
         raise errors.NoSuchEntity(f"The role with name {role.name} cannot be found in the instance profile {profile.name}.")
     call.tables.instance_profiles.update(profile, replace(profile, role_name=None))
@@ -79,7 +79,7 @@ def _of_account(call: Call) -> list[InstanceProfile]:
     return call.tables.instance_profiles.where(account=call.account)
 
 
-def _named(call: Call, request: Request) -> InstanceProfile:
+def named(call: Call, request: Request) -> InstanceProfile:
     """The caller's account's instance profile that the request names. Raises ``NoSuchEntity``."""
     name = request["InstanceProfileName"]
     for profile in call.tables.instance_profiles.where(account=call.account, name=name):

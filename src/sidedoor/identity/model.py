@@ -112,6 +112,7 @@ class CallerKind(StrEnum):
     ROOT = "root"
     USER = "user"
     ASSUMED_ROLE = "assumed-role"
+    FEDERATED_USER = "federated-user"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,10 +7,11 @@ from typing import Any
 from sidedoor import errors, ids
 from sidedoor.call import Answer, Call, Request
 from sidedoor.identity.constraints import check_name, check_path, check_policy, tags_of
-from sidedoor.identity.model import Policy, PolicyVersion
+from sidedoor.identity.model import Policy, PolicyVersion, Role, User
 from sidedoor.identity.pages import marked_page
 from sidedoor.tagging import to_wire as tags_to_wire
 
+AWS_POLICY = "arn:aws:iam::aws:policy/"
 SCOPES = ("All", "AWS", "Local")
 
 
@@ -61,6 +62,27 @@ def list_policies(call: Call, request: Request) -> Answer:
         below = [one for one in below if _attachments(call, one)]
     shown, rest = marked_page(call, request, below, key=lambda policy: policy.name)
     return {"Policies": [_to_wire(call, one) for one in shown], **rest}
+
+
+def list_entities_for_policy(call: Call, request: Request) -> Answer:
+    """https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListEntitiesForPolicy.html
+
+    Also AWS's own policies, which are known by their ARN alone, are attached to users and roles.
+    """
+    arn, below, kind = request["PolicyArn"], request.get("PathPrefix", "/"), request.get("EntityFilter")
+    if not arn.startswith(AWS_POLICY):
+        by_arn(call, arn)
+    of_users = call.tables.users.where(account=call.account) if kind in (None, "User") else []
+    of_roles = call.tables.roles.where(account=call.account) if kind in (None, "Role") else []
+    everyone: list[User | Role] = [*of_users, *of_roles]
+    found = [one for one in everyone if arn in one.attached_policies and one.path.startswith(below)]
+    shown, rest = marked_page(call, request, found, key=lambda one: one.id)
+    return {
+        "PolicyGroups": [],
+        "PolicyUsers": [{"UserName": one.name, "UserId": one.id} for one in shown if isinstance(one, User)],
+        "PolicyRoles": [{"RoleName": one.name, "RoleId": one.id} for one in shown if isinstance(one, Role)],
+        **rest,
+    }
 
 
 def delete_policy(call: Call, request: Request) -> Answer:

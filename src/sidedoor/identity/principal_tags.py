@@ -1,4 +1,4 @@
-"""The tags of users and roles. Keys are distinguished without regard to case (IAM user guide, "Tagging")."""
+"""The tags of users, roles, policies and instance profiles. Keys are told apart without regard to case (IAM user guide)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from sidedoor import errors
 from sidedoor.call import Answer, Call, Request
-from sidedoor.identity import roles, users
+from sidedoor.identity import instance_profiles, policies, roles, users
 from sidedoor.identity.constraints import MAX_TAGS, tags_of
 from sidedoor.identity.pages import marked_page
 
@@ -48,6 +48,44 @@ def untag_user(call: Call, request: Request) -> Answer:
 def list_user_tags(call: Call, request: Request) -> Answer:
     """https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListUserTags.html"""
     return _listed(call, request, users.named(call, request["UserName"]).tags)
+
+
+def tag_policy(call: Call, request: Request) -> Answer:
+    """https://docs.aws.amazon.com/IAM/latest/APIReference/API_TagPolicy.html"""
+    policy = policies.by_arn(call, request["PolicyArn"])
+    call.tables.policies.update(policy, replace(policy, tags=_merged(policy.tags, tags_of(request))))
+    return {}
+
+
+def untag_policy(call: Call, request: Request) -> Answer:
+    """https://docs.aws.amazon.com/IAM/latest/APIReference/API_UntagPolicy.html"""
+    policy = policies.by_arn(call, request["PolicyArn"])
+    call.tables.policies.update(policy, replace(policy, tags=_without(policy.tags, request["TagKeys"])))
+    return {}
+
+
+def list_policy_tags(call: Call, request: Request) -> Answer:
+    """https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListPolicyTags.html"""
+    return _listed(call, request, policies.by_arn(call, request["PolicyArn"]).tags)
+
+
+def tag_instance_profile(call: Call, request: Request) -> Answer:
+    """https://docs.aws.amazon.com/IAM/latest/APIReference/API_TagInstanceProfile.html"""
+    profile = instance_profiles.named(call, request)
+    call.tables.instance_profiles.update(profile, replace(profile, tags=_merged(profile.tags, tags_of(request))))
+    return {}
+
+
+def untag_instance_profile(call: Call, request: Request) -> Answer:
+    """https://docs.aws.amazon.com/IAM/latest/APIReference/API_UntagInstanceProfile.html"""
+    profile = instance_profiles.named(call, request)
+    call.tables.instance_profiles.update(profile, replace(profile, tags=_without(profile.tags, request["TagKeys"])))
+    return {}
+
+
+def list_instance_profile_tags(call: Call, request: Request) -> Answer:
+    """https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListInstanceProfileTags.html"""
+    return _listed(call, request, instance_profiles.named(call, request).tags)
 
 
 def _merged(current: Mapping[str, str], new: Mapping[str, str]) -> dict[str, str]:

@@ -59,6 +59,27 @@ def list_roles(call: Call, request: Request) -> Answer:
     return {"Roles": [to_wire(role) for role in shown], **rest}
 
 
+def update_role(call: Call, request: Request) -> Answer:
+    """https://docs.aws.amazon.com/IAM/latest/APIReference/API_UpdateRole.html
+
+    Without ``MaxSessionDuration`` sessions last an hour at most again; a description that is not named stays.
+    """
+    role = named(call, request["RoleName"])
+    seconds = check_range(
+        request.get("MaxSessionDuration", SHORTEST_SESSION), "maxSessionDuration", SHORTEST_SESSION, LONGEST_SESSION
+    )
+    description = request.get("Description", role.description)
+    call.tables.roles.update(role, replace(role, description=description, max_session_seconds=seconds))
+    return {}
+
+
+def update_role_description(call: Call, request: Request) -> Answer:
+    """https://docs.aws.amazon.com/IAM/latest/APIReference/API_UpdateRoleDescription.html"""
+    role = named(call, request["RoleName"])
+    after = call.tables.roles.update(role, replace(role, description=request["Description"]))
+    return {"Role": to_wire(after) | _tags(after)}
+
+
 def delete_role(call: Call, request: Request) -> Answer:
     """https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeleteRole.html"""
     role = named(call, request["RoleName"])

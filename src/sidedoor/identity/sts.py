@@ -12,7 +12,7 @@ from typing import Any
 
 from sidedoor import errors, ids
 from sidedoor.call import Answer, Call, Request
-from sidedoor.identity.constraints import check_range
+from sidedoor.identity.constraints import check_policy, check_range
 from sidedoor.identity.credentials import account_of_key, new_temporary_key
 from sidedoor.identity.model import AccessKey, Caller, CallerKind, Role
 from sidedoor.identity.trust import may_assume, parse_role_arn
@@ -22,6 +22,10 @@ SHORTEST = 900
 LONGEST_ROLE_SESSION = 43_200
 LONGEST_SESSION_TOKEN, USUAL_SESSION_TOKEN = 129_600, 43_200
 """How many seconds temporary keys last (STS API reference, ``AssumeRole`` and ``GetSessionToken``); a root's an hour."""
+
+
+LONGEST_SESSION_POLICY, LONGEST_SESSION_NAME = 2048, 64
+_QUOTED = 200
 
 
 def get_caller_identity(call: Call, request: Request) -> Answer:
@@ -55,10 +59,15 @@ def assume_role(call: Call, request: Request) -> Answer:
 
 def _session_name(request: Request) -> str:
     name: str = request["RoleSessionName"]
+    if len(name) > LONGEST_SESSION_NAME:
+        raise errors.ValidationError(
+            f"1 validation error detected: Value '{name}' at 'roleSessionName' failed to satisfy constraint: "
+            f"Member must have length less than or equal to {LONGEST_SESSION_NAME}"
+        )
     if not re.fullmatch(r"[A-Za-z0-9_+=,.@-]{2,64}", name):
         raise errors.ValidationError(
             f"1 validation error detected: Value '{name}' at 'roleSessionName' failed to satisfy constraint: "
-            r"Member must satisfy regular expression pattern: [\w+=,.@-]{2,64}"
+            r"Member must satisfy regular expression pattern: [\w+=,.@-]*"
         )
     return name
 
@@ -98,6 +107,44 @@ def get_session_token(call: Call, request: Request) -> Answer:
     seconds = min(seconds, HOUR) if is_root else seconds
     key = _issue(call, call.caller, seconds, user_name=own.user_name if own else None)
     return {"Credentials": _credentials(key)}
+
+
+def get_federation_token(call: Call, request: Request) -> Answer:
+    """https://docs.aws.amazon.com/STS/latest/APIReference/API_GetFederationToken.html"""
+    name, own = _federated_name(request), call.tables.access_keys.find(call.caller.access_key_id)
+    if own is not None and own.session_token is not None:
+        raise errors.AccessDenied("Cannot call GetFederationToken with session credentials")
+    policy: str = request.get("Policy") or ""
+    if len(policy) > LONGEST_SESSION_POLICY:
+        raise errors.ValidationError(
+            f"1 validation error detected: Value '{policy[:_QUOTED]}...' at 'policy' failed to satisfy constraint: "
+            f"Member must have length less than or equal to {LONGEST_SESSION_POLICY}"
+        )
+    if policy:
+        check_policy(policy)
+    federated = Caller(
+        account=call.account, arn=f"arn:aws:sts::{call.account}:federated-user/{name}", user_id=f"{call.account}:{name}",
+        principal=f"arn:aws:sts::{call.account}:federated-user/{name}", kind=CallerKind.FEDERATED_USER, access_key_id="",
+    )  # fmt: skip
+    seconds = request.get("DurationSeconds", HOUR if call.caller.kind is CallerKind.ROOT else USUAL_SESSION_TOKEN)
+    check_range(seconds, "durationSeconds", SHORTEST, LONGEST_SESSION_TOKEN)
+    seconds = min(seconds, HOUR) if call.caller.kind is CallerKind.ROOT else seconds
+    key = _issue(call, federated, seconds, user_name=own.user_name if own else None)
+    return {
+        "Credentials": _credentials(key),
+        "FederatedUser": {"FederatedUserId": federated.user_id, "Arn": federated.arn},
+        "PackedPolicySize": len(policy) * 100 // LONGEST_SESSION_POLICY,
+    }
+
+
+def _federated_name(request: Request) -> str:
+    name: str = request["Name"]
+    if not re.fullmatch(r"[A-Za-z0-9_+=,.@-]{2,32}", name):
+        raise errors.ValidationError(
+            f"1 validation error detected: Value '{name[:_QUOTED]}' at 'name' failed to satisfy constraint: "
+            r"Member must satisfy regular expression pattern: [\w+=,.@-]{2,32}"
+        )
+    return name
 
 
 def get_access_key_info(call: Call, request: Request) -> Answer:

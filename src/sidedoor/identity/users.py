@@ -65,6 +65,23 @@ def list_users(call: Call, request: Request) -> Answer:
     return {"Users": [_to_wire(user) for user in shown], **rest}
 
 
+def update_user(call: Call, request: Request) -> Answer:
+    """https://docs.aws.amazon.com/IAM/latest/APIReference/API_UpdateUser.html
+
+    The user's keys stay and are the renamed user's. What names the old ARN, such as a permission, does not follow.
+    """
+    user = named(call, request["UserName"])
+    name, path = request.get("NewUserName", user.name), request.get("NewPath", user.path)
+    others = [one.name.lower() for one in call.tables.users.where(account=call.account) if one.id != user.id]
+    if check_name(name, "newUserName").lower() in others:
+        raise errors.EntityAlreadyExists(kind="User", name=name)
+    after = call.tables.users.update(user, replace(user, name=name, path=check_path(path)))
+    for key in call.tables.access_keys.where(account=call.account, user_name=user.name):
+        own = replace(key, arn=after.arn, principal=after.arn) if key.kind is CallerKind.USER else key
+        call.tables.access_keys.update(key, replace(own, user_name=after.name))
+    return {}
+
+
 def delete_user(call: Call, request: Request) -> Answer:
     """https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeleteUser.html"""
     user = named(call, request["UserName"])

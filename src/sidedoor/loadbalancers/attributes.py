@@ -1,8 +1,7 @@
 """The attributes of load balancers, target groups and listeners: their keys, defaults and possible values. Pure.
 
 Rule 1: a record keeps only what was set; what is not set has the default of the table here.
-Rule 2: what would switch on something that Sidedoor does not have is refused with a sentence that says so.
-Rule 3: what only tunes draining and routing by health is kept as on AWS, also where the data plane does not use it yet.
+Rule 2: what AWS has, is kept and shown, also where the data plane does not use it (docs/decisions/0005).
 Tables: ELBv2 API reference, LoadBalancerAttribute, TargetGroupAttribute, ListenerAttribute; those of network load balancers.
 """
 
@@ -44,10 +43,6 @@ def _number_or_off(default: str, most: int) -> Rule:
     return Rule(default, f"off or a number from 1 to {most}", lambda text: text == "off" or _is_number(text, 1, most))
 
 
-def _only(default: str, missing: str) -> Rule:
-    return Rule(default, f"{default} ({missing} not supported yet)", default.__eq__)
-
-
 def _text(longest: int) -> Rule:
     return Rule("", f"at most {longest} characters", lambda text: len(text) <= longest)
 
@@ -59,16 +54,28 @@ _MOST_TARGETS = 1000
 LOAD_BALANCER: Mapping[str, Rule] = {
     "deletion_protection.enabled": _FLAG,
     "load_balancing.cross_zone.enabled": _FLAG,
-    "access_logs.s3.enabled": _only("false", "access logs are"),
+    "access_logs.s3.enabled": _FLAG,
     "access_logs.s3.bucket": _text(_LONGEST),
     "access_logs.s3.prefix": _text(_LONGEST),
     "ipv6.deny_all_igw_traffic": _FLAG,
     "dns_record.client_routing_policy": _one_of(
         "any_availability_zone", "availability_zone_affinity", "partial_availability_zone_affinity"
     ),
-    "zonal_shift.config.enabled": _only("false", "zonal shift is"),
-    "secondary_ips.auto_assigned.per_subnet": _only("0", "secondary addresses are"),
+    "zonal_shift.config.enabled": _FLAG,
+    "secondary_ips.auto_assigned.per_subnet": _number(0, 0, 7),
 }
+
+OTHERS_OF_LOAD_BALANCERS = frozenset(
+    (
+        "connection_logs.s3.bucket", "connection_logs.s3.enabled", "connection_logs.s3.prefix", "client_keep_alive.seconds",
+        "health_check_logs.s3.bucket", "health_check_logs.s3.enabled", "health_check_logs.s3.prefix",
+        "idle_timeout.timeout_seconds", "routing.http.desync_mitigation_mode",
+        "routing.http.drop_invalid_header_fields.enabled", "routing.http.preserve_host_header.enabled",
+        "routing.http.x_amzn_tls_version_and_cipher_suite.enabled", "routing.http.xff_client_port.enabled",
+        "routing.http.xff_header_processing.mode", "routing.http2.enabled", "waf.fail_open.enabled",
+    )
+)  # fmt: skip
+"""Attributes of application load balancers alone."""
 
 TARGET_GROUP: Mapping[str, Rule] = {
     "deregistration_delay.timeout_seconds": _number(300, 0, 3600),
@@ -112,7 +119,26 @@ def _defaults(rules: Mapping[str, Rule]) -> Attributes:
 
 def changed_load_balancer(balancer: LoadBalancer, asked: Sequence[Mapping[str, Any]]) -> Attributes:
     """What a load balancer keeps after a request. Raises ``InvalidConfigurationRequest``."""
-    return balancer.attributes | _checked("Load balancer", LOAD_BALANCER, asked)
+    for attribute in asked:
+        if attribute.get("Key") in OTHERS_OF_LOAD_BALANCERS:
+            raise errors.InvalidConfigurationRequest(
+                f"Load balancer attribute key '{attribute['Key']}' is not supported on load balancers with type 'network'"
+            )
+    changed = balancer.attributes | _checked("Load balancer", LOAD_BALANCER, asked)
+    _check_access_logs(changed)
+    _check_secondary_addresses(of_load_balancer(balancer), changed)
+    return changed
+
+
+def _check_access_logs(changed: Mapping[str, str]) -> None:
+    if changed.get("access_logs.s3.enabled") == "true" and not changed.get("access_logs.s3.bucket"):
+        raise errors.InvalidConfigurationRequest("The value of 'access_logs.s3.bucket' cannot be empty")
+
+
+def _check_secondary_addresses(before: Mapping[str, str], changed: Mapping[str, str]) -> None:
+    key = "secondary_ips.auto_assigned.per_subnet"
+    if int(changed.get(key, before[key])) < int(before[key]):
+        raise errors.InvalidConfigurationRequest(f"The value of '{key}' cannot be decreased from {before[key]}")
 
 
 def changed_target_group(group: TargetGroup, asked: Sequence[Mapping[str, Any]]) -> Attributes:

@@ -8,9 +8,8 @@ from typing import Any
 
 from sidedoor import errors, ids
 from sidedoor.call import Answer, Call, Request
-from sidedoor.loadbalancers import attributes, naming, pages, tags
+from sidedoor.loadbalancers import attributes, choices, naming, pages, tags
 from sidedoor.loadbalancers.lookup import (
-    listener_of_rule,
     owned_listener,
     owned_load_balancer,
     owned_target_group,
@@ -23,6 +22,14 @@ from sidedoor.loadbalancers.model import (
     LoadBalancer,
     TargetGroup,
 )
+
+_OF_TLS: Mapping[str, str] = {
+    "Certificates": "A certificate",
+    "SslPolicy": "An SSL policy",
+    "AlpnPolicy": "An ALPN policy",
+    "MutualAuthentication": "Mutual authentication",
+}
+"""Parameter of a TLS listener -> what an error calls it."""
 
 
 def create_listener(call: Call, request: Request) -> Answer:
@@ -54,6 +61,9 @@ def create_listener(call: Call, request: Request) -> Answer:
 def _protocol(protocol: str | None) -> str:
     if not protocol:
         raise errors.ValidationError("A listener protocol must be specified")
+    choices.check("protocol", protocol, choices.PROTOCOLS)
+    if protocol not in LISTENER_TO_GROUP:
+        raise errors.ValidationError(f"Listener protocol '{protocol}' must be one of 'UDP, TCP, TLS, TCP_UDP'")
     if protocol != "TCP":
         raise errors.UnsupportedProtocol(f"Listeners with the protocol {protocol} are not supported yet; use TCP")
     return protocol
@@ -68,9 +78,9 @@ def _port(port: int | None) -> int:
 
 
 def _check_supported(request: Request) -> None:
-    for parameter in ("Certificates", "SslPolicy", "AlpnPolicy", "MutualAuthentication"):
+    for parameter, what in _OF_TLS.items():
         if request.get(parameter):
-            raise errors.InvalidConfigurationRequest(f"{parameter} cannot be specified for a listener with the protocol TCP")
+            raise errors.ValidationError(f"{what} cannot be specified for TCP listeners")
 
 
 def _target_group_arn(actions: Sequence[Mapping[str, Any]]) -> str:
@@ -91,7 +101,9 @@ def _target_group_arn(actions: Sequence[Mapping[str, Any]]) -> str:
     if not named:
         raise errors.ValidationError("A target group ARN must be specified")
     if len(set(named)) > 1:
-        raise errors.InvalidConfigurationRequest("A forward action must name exactly one target group")
+        raise errors.ValidationError(
+            "You cannot specify multiple target groups in a single action with a load balancer of type 'network'"
+        )
     return named[0]
 
 
@@ -161,52 +173,17 @@ def modify_listener_attributes(call: Call, request: Request) -> Answer:
     return {"Attributes": attributes.to_wire(attributes.of_listener(after))}
 
 
-def describe_rules(call: Call, request: Request) -> Answer:
-    """https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DescribeRules.html
-
-    A listener of a network load balancer has its default rule and no other.
-    """
-    listener_arn, rule_arns = request.get("ListenerArn"), request.get("RuleArns") or ()
-    if bool(listener_arn) == bool(rule_arns):
-        raise errors.ValidationError("You must specify either listener rule ARNs or a listener ARN")
-    if listener_arn:
-        found = [owned_listener(call, listener_arn)]
-    else:
-        found = call.tables.listeners.where(id={listener_of_rule(call, arn).id for arn in rule_arns})
-    page, more = pages.page(call, request, found)
-    return {"Rules": [_default_rule(listener) for listener in page], **more}
-
-
-def describe_listener_certificates(call: Call, request: Request) -> Answer:
-    """https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DescribeListenerCertificates.html
-
-    A TCP listener has no certificates, and there are no others yet.
-    """
-    owned_listener(call, request["ListenerArn"])
-    return {"Certificates": []}
-
-
-def _default_rule(listener: Listener) -> dict[str, Any]:
-    return {
-        "RuleArn": naming.default_rule_id(listener.id),
-        "Priority": "default",
-        "Conditions": [],
-        "Actions": [_forward(listener)],
-        "IsDefault": True,
-    }
-
-
 def _to_wire(listener: Listener) -> dict[str, Any]:
     return {
         "ListenerArn": listener.id,
         "LoadBalancerArn": listener.load_balancer_id,
         "Port": listener.port,
         "Protocol": listener.protocol,
-        "DefaultActions": [_forward(listener)],
+        "DefaultActions": [forward_action(listener)],
     }
 
 
-def _forward(listener: Listener) -> dict[str, Any]:
+def forward_action(listener: Listener) -> dict[str, Any]:
     """The one action, in both forms, as AWS lists it."""
     return {
         "Type": "forward",

@@ -8,9 +8,9 @@ from typing import Any
 
 from sidedoor import errors, ids
 from sidedoor.call import Answer, Call, Request
-from sidedoor.loadbalancers import attributes, naming, nodes, pages, tags
+from sidedoor.loadbalancers import attributes, choices, naming, nodes, pages, tags
 from sidedoor.loadbalancers.lookup import find_load_balancer, is_behind_service, owned_load_balancer
-from sidedoor.loadbalancers.model import LIMITS, LoadBalancer, LoadBalancerState, Node
+from sidedoor.loadbalancers.model import LIMITS, LOAD_BALANCERS, LoadBalancer, LoadBalancerState, Node
 from sidedoor.loadbalancers.nodes import Place
 from sidedoor.networks.zones import zone_name
 
@@ -33,6 +33,8 @@ def create_load_balancer(call: Call, request: Request) -> Answer:
         if not _is_same(existing, scheme, places, group_ids, asked_tags):
             raise errors.DuplicateLoadBalancerName(name=name)
         return {"LoadBalancers": [_to_wire(existing)]}
+    if len(call.tables.load_balancers.values("id", **call.owned)) >= LOAD_BALANCERS:
+        raise errors.TooManyLoadBalancers(limit=LOAD_BALANCERS)
     suffix = ids.hex_digits(16, call.entropy)
     balancer_id = call.arn(naming.SERVICE, naming.load_balancer_resource(name, suffix))
     balancer = call.tables.load_balancers.add(
@@ -48,6 +50,7 @@ def create_load_balancer(call: Call, request: Request) -> Answer:
 def _check_supported(request: Request) -> None:
     """Refuses what Sidedoor does not have, with a sentence that says what to use."""
     kind = request.get("Type")
+    choices.check("type", kind, choices.LOAD_BALANCER_TYPES)
     if kind is None:
         raise errors.InvalidConfigurationRequest("The default type, application, is not supported; use the type network")
     if kind != "network":
@@ -60,6 +63,7 @@ def _check_supported(request: Request) -> None:
 
 def _check_ip_address_type(request: Request) -> None:
     kind = request.get("IpAddressType") or "ipv4"
+    choices.check("ipAddressType", kind, choices.IP_ADDRESS_TYPES)
     if kind != "ipv4":
         raise errors.InvalidConfigurationRequest(f"The IP address type {kind} is not supported yet; use ipv4")
     if (request.get("EnablePrefixForIpv6SourceNat") or "off") != "off":

@@ -8,7 +8,7 @@ a report of health never touches what somebody wanted.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -78,6 +78,14 @@ class HealthCheck:
     timeout: int = 10
     healthy_threshold: int = 5
     unhealthy_threshold: int = 2
+
+    def accepts(self, code: int) -> bool:
+        """Whether the matcher ("200-399", "200,202") has this status of an HTTP answer."""
+        for part in (self.matcher or "").split(","):
+            first, _, last = part.partition("-")
+            if first and int(first) <= code <= int(last or first):
+                return True
+        return False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -172,6 +180,7 @@ class HealthReason(StrEnum):
     REGISTRATION = "Elb.RegistrationInProgress"
     INITIAL_CHECKS = "Elb.InitialHealthChecking"
     FAILED_CHECKS = "Target.FailedHealthChecks"
+    MISMATCH = "Target.ResponseCodeMismatch"
     TIMEOUT = "Target.Timeout"
     NOT_REGISTERED = "Target.NotRegistered"
     NOT_IN_USE = "Target.NotInUse"
@@ -183,13 +192,25 @@ class HealthReason(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TargetHealth:
-    """What the agent last found about a target. ``id`` is the target's id."""
+    """What the agent last found about a target. ``id`` is the target's id.
+
+    ``codes``: the statuses of HTTP answers by which it failed.
+    """
 
     id: str
     version: int = 0
     target_group_id: str
     state: HealthState
     reason: HealthReason | None = None
+    codes: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a probe failed. ``code``: the status of an HTTP answer that the matcher does not have."""
+
+    reason: HealthReason
+    code: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -198,22 +219,23 @@ class Verdict:
 
     state: HealthState = HealthState.INITIAL
     reason: HealthReason | None = HealthReason.INITIAL_CHECKS
+    code: int | None = None
     streak: int = 0
     passing: bool = False
 
-    def after(self, passed: bool, failure: HealthReason, check: HealthCheck) -> Verdict:
-        """The verdict after one more probe.
+    def after(self, failure: Failure | None, check: HealthCheck) -> Verdict:
+        """The verdict after one more probe: None where it passed, else why it failed.
 
         A new target comes into service with the first probe that it passes ("Your target is not in service until it
         passes one health check", NLB guide, troubleshooting); after that ``check``'s thresholds count.
         """
+        passed = failure is None
         streak = self.streak + 1 if self.streak and passed is self.passing else 1
-        needed = _needed(self.state, passed, check)
-        if streak < needed:
-            return Verdict(state=self.state, reason=self.reason, streak=streak, passing=passed)
-        if passed:
+        if streak < _needed(self.state, passed, check):
+            return replace(self, streak=streak, passing=passed)
+        if failure is None:
             return Verdict(state=HealthState.HEALTHY, reason=None, streak=streak, passing=True)
-        return Verdict(state=HealthState.UNHEALTHY, reason=failure, streak=streak, passing=False)
+        return Verdict(state=HealthState.UNHEALTHY, reason=failure.reason, code=failure.code, streak=streak, passing=False)
 
 
 def _needed(state: HealthState, passed: bool, check: HealthCheck) -> int:
@@ -231,10 +253,14 @@ LISTENER_TO_GROUP: Mapping[str, frozenset[str]] = {
 """Listener protocol -> protocols of target groups that it may forward to (NLB guide, "Listeners")."""
 
 LISTENERS_PER_LOAD_BALANCER = 50
+LOAD_BALANCERS = 1000
+TARGET_GROUPS = 3000
 TARGETS_PER_GROUP = 1000
 GROUPS_PER_ACTION = 1
 
 LIMITS: Mapping[str, int] = {
+    "network-load-balancers": LOAD_BALANCERS,
+    "target-groups": TARGET_GROUPS,
     "listeners-per-network-load-balancer": LISTENERS_PER_LOAD_BALANCER,
     "targets-per-target-group": TARGETS_PER_GROUP,
     "target-groups-per-action-on-network-load-balancer": GROUPS_PER_ACTION,

@@ -16,31 +16,40 @@ SERVICE = "elasticloadbalancing"
 LONGEST_NAME = 32
 
 
+_TARGET_GROUP_NAME = r"(?!.*--)(?!^-)(?!.*-$)^[A-Za-z0-9-]+$"
+
+
 def check_load_balancer_name(name: str) -> None:
     """Raises ``ValidationError`` for a name that a load balancer cannot have."""
-    _check_name("load balancer", name)
+    if not name:
+        raise errors.ValidationError("A load balancer name must be specified")
+    subject = f"The load balancer name '{name}'"
+    _check_letters(name, subject, "alphanumeric characters and hyphens(-)")
     if name.startswith("internal-"):
-        raise errors.ValidationError(f"The load balancer name '{name}' cannot begin with 'internal-'")
+        raise errors.ValidationError(f"{subject} cannot begin with 'internal-'")
+    if name.startswith("-"):
+        raise errors.ValidationError(f"{subject} cannot begin with a hyphen(-)")
+    if name.endswith("-"):
+        raise errors.ValidationError(f"{subject} cannot end with a hyphen(-)")
 
 
 def check_target_group_name(name: str) -> None:
-    """Raises ``ValidationError`` for a name that a target group cannot have."""
-    _check_name("target group", name)
-
-
-def _check_name(what: str, name: str) -> None:
+    """Raises ``ValidationError`` for a name that a target group cannot have. It has no two hyphens in a row either."""
     if not name:
-        raise errors.ValidationError(f"A {what} name must be specified")
-    if len(name) > LONGEST_NAME:
-        raise errors.ValidationError(f"The {what} name '{name}' cannot be longer than '{LONGEST_NAME}' characters")
-    if not re.fullmatch(r"[A-Za-z0-9-]+", name):
+        raise errors.ValidationError("A target group name must be specified")
+    _check_letters(name, f"Target group name '{name}'", "alphanumeric characters or hyphens(-)")
+    if not re.search(_TARGET_GROUP_NAME, name):
         raise errors.ValidationError(
-            f"The {what} name '{name}' can only contain characters that are alphanumeric characters and hyphens(-)"
+            f"1 validation error detected: Value '{name}' at 'targetGroup.targetGroupArn.targetGroupName' failed to satisfy "
+            f"constraint: Member must satisfy regular expression pattern: {_TARGET_GROUP_NAME}"
         )
-    if name.startswith("-"):
-        raise errors.ValidationError(f"The {what} name '{name}' cannot begin with a hyphen(-)")
-    if name.endswith("-"):
-        raise errors.ValidationError(f"The {what} name '{name}' cannot end with a hyphen(-)")
+
+
+def _check_letters(name: str, subject: str, letters: str) -> None:
+    if len(name) > LONGEST_NAME:
+        raise errors.ValidationError(f"{subject} cannot be longer than '{LONGEST_NAME}' characters")
+    if not re.fullmatch(r"[A-Za-z0-9-]+", name):
+        raise errors.ValidationError(f"{subject} can only contain characters that are {letters}")
 
 
 def load_balancer_resource(name: str, suffix: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from sidedoor import errors
@@ -15,7 +15,9 @@ T = TypeVar("T")
 MOST = 400
 
 
-def page(call: Call, request: Request, records: Sequence[T]) -> tuple[list[T], dict[str, str]]:
+def page(
+    call: Call, request: Request, records: Sequence[T], key: Callable[[T], str] = record_key
+) -> tuple[list[T], dict[str, str]]:
     """The page that the request asks for, and ``NextMarker`` where there are more.
 
     Raises ``ValidationError`` for a size outside 1 to 400 and for a marker that is none of ours.
@@ -26,7 +28,7 @@ def page(call: Call, request: Request, records: Sequence[T]) -> tuple[list[T], d
     scope = f"{call.account}/{call.region}/{call.operation}"
     try:
         found, marker = listing.paged(
-            records, size=size or MOST, token=request.get("Marker"), key=record_key,
+            records, size=size or MOST, token=request.get("Marker"), key=key,
             secret=call.settings.paging_secret, scope=scope, most=MOST,
         )  # fmt: skip
     except errors.InvalidNextToken:

@@ -8,11 +8,11 @@ from typing import Any
 
 from sidedoor import errors, ids
 from sidedoor.call import Answer, Call, Request
-from sidedoor.loadbalancers import attributes, health_checks, naming, pages, tags
+from sidedoor.loadbalancers import attributes, choices, health_checks, naming, pages, tags
 from sidedoor.loadbalancers.lookup import find_target_group, owned_load_balancer, owned_target_group
-from sidedoor.loadbalancers.model import HealthCheck, TargetGroup
+from sidedoor.loadbalancers.model import TARGET_GROUPS, HealthCheck, TargetGroup
 
-TARGET_TYPES = ("ip", "instance")
+SUPPORTED_TYPES = ("ip", "instance")
 
 
 def create_target_group(call: Call, request: Request) -> Answer:
@@ -30,12 +30,18 @@ def create_target_group(call: Call, request: Request) -> Answer:
         if not _is_same(existing, wanted):
             raise errors.DuplicateTargetGroupName(name=name)
         return _answer(call, [existing])
+    if len(call.tables.target_groups.values("id", **call.owned)) >= TARGET_GROUPS:
+        raise errors.TooManyTargetGroups(limit=TARGET_GROUPS)
     return _answer(call, [call.tables.target_groups.add(wanted)])
 
 
 def _check_supported(request: Request, target_type: str) -> None:
     """Refuses what Sidedoor does not have, with a sentence that says what to use."""
-    if target_type not in TARGET_TYPES:
+    choices.check("targetType", target_type, choices.TARGET_TYPES)
+    choices.check("protocol", request.get("Protocol"), choices.PROTOCOLS)
+    choices.check("healthCheckProtocol", request.get("HealthCheckProtocol"), choices.PROTOCOLS)
+    choices.check("ipAddressType", request.get("IpAddressType"), ("ipv4", "ipv6"))
+    if target_type not in SUPPORTED_TYPES:
         raise errors.InvalidConfigurationRequest(f"The target type {target_type} is not supported; use ip")
     protocol = request.get("Protocol")
     if not protocol:
@@ -97,6 +103,8 @@ def describe_target_groups(call: Call, request: Request) -> Answer:
         balancer = owned_load_balancer(call, balancer_arn)
         used = {one.target_group_id for one in call.tables.listeners.where(load_balancer_id=balancer.id)}
         found = [group for group in found if group.id in used]
+        if not found:
+            raise errors.TargetGroupNotFound
     page, more = pages.page(call, request, found)
     return {**_answer(call, page), **more}
 

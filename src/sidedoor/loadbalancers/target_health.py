@@ -5,7 +5,7 @@ Texts: ELB user guides, "Health check reason codes".
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from sidedoor.loadbalancers.model import ANY_ZONE, HealthReason, HealthState, LoadBalancer, Target, TargetHealth
 
@@ -13,6 +13,7 @@ DESCRIPTIONS: Mapping[HealthReason, str] = {
     HealthReason.REGISTRATION: "Target registration is in progress",
     HealthReason.INITIAL_CHECKS: "Initial health checks in progress",
     HealthReason.FAILED_CHECKS: "Health checks failed",
+    HealthReason.MISMATCH: "Health checks failed with these codes: [{codes}]",
     HealthReason.TIMEOUT: "Request timed out",
     HealthReason.NOT_REGISTERED: "Target is not registered to the target group",
     HealthReason.NOT_IN_USE: "Target group is not configured to receive traffic from the load balancer",
@@ -42,7 +43,7 @@ def shown(target: Target, balancer: LoadBalancer | None, observed: TargetHealth 
         return _health(HealthState.DRAINING, HealthReason.DEREGISTRATION)
     if observed is None:
         return _health(HealthState.INITIAL, HealthReason.REGISTRATION)
-    return _health(observed.state, observed.reason)
+    return _health(observed.state, observed.reason, observed.codes)
 
 
 def not_registered() -> dict[str, str]:
@@ -50,7 +51,8 @@ def not_registered() -> dict[str, str]:
     return _health(HealthState.UNUSED, HealthReason.NOT_REGISTERED)
 
 
-def _health(state: HealthState, reason: HealthReason | None) -> dict[str, str]:
+def _health(state: HealthState, reason: HealthReason | None, codes: Iterable[int] = ()) -> dict[str, str]:
     if reason is None:
         return {"State": state.value}
-    return {"State": state.value, "Reason": reason.value, "Description": DESCRIPTIONS[reason]}
+    description = DESCRIPTIONS[reason].format(codes=", ".join(map(str, codes)))
+    return {"State": state.value, "Reason": reason.value, "Description": description}

@@ -14,6 +14,9 @@ ALWAYS_ASKED = frozenset(("http", "https", "email", "email-json"))
 """Protocols whose endpoint has to confirm, whoever subscribes it."""
 
 
+_LONGEST_TELEPHONE = 31
+
+
 class EndpointInvalid(ValueError):
     """The message says why."""
 
@@ -46,7 +49,8 @@ def _address(protocol: str, endpoint: str) -> None:
 
 
 def _telephone(protocol: str, endpoint: str) -> None:
-    if not re.fullmatch(r"\+?[1-9][0-9 ().-]{2,20}", endpoint, re.ASCII):
+    """Digits, between which a single dot, slash or hyphen may stand."""
+    if len(endpoint) > _LONGEST_TELEPHONE or not re.fullmatch(r"\+?[1-9][0-9]*(?:[./-][0-9]+)*", endpoint, re.ASCII):
         raise EndpointInvalid(f"Invalid SMS endpoint: {endpoint}")
 
 

@@ -10,6 +10,7 @@ from sidedoor import errors, ids
 from sidedoor.call import Answer, Call, Request
 from sidedoor.notifications import message_rules
 from sidedoor.notifications.model import Message, MessageAttribute, Topic
+from sidedoor.notifications.phone_numbers import is_phone_number
 from sidedoor.notifications.topic_lookup import check_arn, invalid_because, permitted_topic
 
 MOST_ENTRIES = 10
@@ -35,6 +36,8 @@ def publish_batch(call: Call, request: Request) -> Answer:
 def _target(call: Call, request: Request) -> Topic:
     """The topic that is published to, which is the only thing that can be."""
     if request.get("PhoneNumber"):
+        if not is_phone_number(request["PhoneNumber"]):
+            raise invalid_because("PhoneNumber", f"{request['PhoneNumber']} is not valid to publish to")
         raise invalid_because("PhoneNumber", "text messages are not supported by Sidedoor: publish to a topic")
     if "TopicArn" in request:
         return permitted_topic(call, request["TopicArn"], "Publish")
