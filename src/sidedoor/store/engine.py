@@ -26,7 +26,7 @@ from sidedoor.store.tables import Tables
 
 log = logging.getLogger(__name__)
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest migration; a test holds it to the directory."""
 
 _BUSY_SECONDS = 30
