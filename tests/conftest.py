@@ -12,9 +12,13 @@ from typing import Any
 
 import pytest
 
+from databases import any_store, any_url, empty_url, engine, other_store, postgres, postgres_database
 from sidedoor.call import Access, Answer, Operation, Settings, perform
 from sidedoor.identity.model import Caller, CallerKind, root_arn
 from sidedoor.store.engine import Store
+
+__all__ = ["any_store", "any_url", "empty_url", "engine", "other_store", "postgres", "postgres_database"]
+"""Fixtures that every folder has."""
 
 PROVIDER = "111111111111"
 CONSUMER = "222222222222"

@@ -6,8 +6,8 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from sidedoor import errors, ids
@@ -30,6 +30,15 @@ READS = ("Describe", "Get", "List", "Lookup")
 
 WRITES = frozenset({"GetFederationToken", "GetSessionToken"})
 """Operations that make something in spite of their name: a temporary access key is a record."""
+
+
+LONGEST_TOKEN = 64
+TOKEN_LIFE = timedelta(hours=24)
+"""How long a ClientToken is good, and how long it may be (EC2 user guide, "Ensuring idempotency": at least 24 hours, for
+instances counted from their termination; up to 64 ASCII characters)."""
+
+OLD_TOKENS_AT_ONCE = 20
+"""How many spent tokens a request removes that brings a new one: more than come, and so few that nobody waits for it."""
 
 
 def only_reads(operation: str) -> bool:
@@ -89,28 +98,46 @@ class Call:
     def replayed(self, request: Request) -> str | None:
         """The id of the resource that an earlier request with this ClientToken made, or None.
 
-        Raises ``IdempotentParameterMismatch`` where that request had other parameters.
+        Raises ``IdempotentParameterMismatch`` where that request had other parameters, ``InvalidParameterValue`` for what
+        cannot be a token.
         """
         token = request.get("ClientToken")
         if not token:
             return None
+        if len(token) > LONGEST_TOKEN or not token.isascii():
+            reason = f"Expecting at most {LONGEST_TOKEN} ASCII characters."
+            raise errors.InvalidParameterValue(value=token[:LONGEST_TOKEN], name="ClientToken", reason=reason)
         earlier = self.tables.client_tokens.find(self._token_id(token))
-        if earlier is None:
+        if earlier is None or self._is_spent(earlier):
             return None
         if earlier.fingerprint != _fingerprint(request):
             raise errors.IdempotentParameterMismatch(token=token)
         return earlier.resource_id
 
     def remember_token(self, request: Request, resource_id: str) -> None:
-        """Keeps the request's ClientToken, if it has one, for ``replayed``."""
+        """Keeps the request's ClientToken, if it has one, for ``replayed``, and removes a few that are spent."""
         token = request.get("ClientToken")
-        if token:
-            self.tables.client_tokens.add(
-                ClientToken(
-                    id=self._token_id(token), account=self.account, region=self.region,
-                    fingerprint=_fingerprint(request), resource_id=resource_id, created=self.now,
-                )
-            )  # fmt: skip
+        if not token:
+            return
+        tokens = self.tables.client_tokens
+        for old in tokens.until("created", self.now - TOKEN_LIFE, OLD_TOKENS_AT_ONCE):
+            if self._is_spent(old):
+                tokens.remove(old)
+            else:
+                tokens.update(old, replace(old, created=self.now))  # so that it does not stand before those that are spent
+        spent = tokens.find(self._token_id(token))
+        tokens.remove_all([spent] if spent else [])
+        tokens.add(
+            ClientToken(
+                id=self._token_id(token), account=self.account, region=self.region,
+                fingerprint=_fingerprint(request), resource_id=resource_id, created=self.now,
+            )
+        )  # fmt: skip
+
+    def _is_spent(self, token: ClientToken) -> bool:
+        """Whether a token may be used anew: after its time, unless it is of instances that there still are."""
+        old = token.created <= self.now - TOKEN_LIFE
+        return old and not self.tables.instances.where(reservation_id=token.resource_id)
 
     def _token_id(self, token: str) -> str:
         return f"{self.account}/{self.region}/{self.operation}/{token}"

@@ -15,6 +15,8 @@ from sidedoor.identity.credentials import authenticate
 from sidedoor.identity.model import Caller, CallerKind
 from sidedoor.identity.roles import create_role, delete_role
 from sidedoor.identity.sts import (
+    EXPIRED_AT_ONCE,
+    KNOWN_AS_EXPIRED,
     assume_role,
     get_access_key_info,
     get_caller_identity,
@@ -225,3 +227,26 @@ def test_the_keys_of_a_renamed_user_are_the_renamed_users(world: Any) -> None:
 def test_a_session_name_has_64_characters_at_most(world: Any) -> None:
     with pytest.raises(errors.ValidationError, match="Member must have length less than or equal to 64"):
         world.ask(assume_role, RoleArn=new_role(world), RoleSessionName="s" * 65)
+
+
+def test_an_expired_key_is_told_so_for_a_day_and_then_removed(world: Any) -> None:
+    arn = new_role(world)
+    old = [assumed(world, arn)["Credentials"] for _ in range(EXPIRED_AT_ONCE + 1)]
+    permanent = user(world, "ann").access_key_id
+    world.now += timedelta(hours=1) + KNOWN_AS_EXPIRED - timedelta(minutes=2)
+    assumed(world, arn)
+    with pytest.raises(errors.ExpiredToken):
+        caller_with(world, old[0])
+    world.now += timedelta(minutes=2)
+    assumed(world, arn)
+    for credentials in old[:-1]:
+        with pytest.raises(errors.InvalidClientTokenId):
+            caller_with(world, credentials)
+    with pytest.raises(errors.ExpiredToken):
+        caller_with(world, old[-1])
+    world.ask(get_session_token)
+    with world.store.read() as tables:
+        keys = {key.id for key in tables.access_keys.where()}
+    assert old[-1]["AccessKeyId"] not in keys
+    assert permanent in keys
+    assert len(keys) == 4

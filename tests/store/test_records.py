@@ -165,3 +165,18 @@ def test_a_moment_is_the_same_in_whatever_zone_it_was_said(any_store: Store) -> 
         found = tables.vpcs.find("vpc-1")
     assert found is not None
     assert repr(found.created) == repr(START)
+
+
+def test_the_oldest_by_a_time_are_found_up_to_it_and_so_many(any_store: Store) -> None:
+    with any_store.write() as tables:
+        for number in (3, 1, 2, 4):
+            tables.vpcs.add(vpc(number, created=START + timedelta(microseconds=number)))
+        now = START + timedelta(microseconds=3)
+        assert [one.id for one in tables.vpcs.until("created", now, 9)] == ["vpc-1", "vpc-2", "vpc-3"]
+        assert [one.id for one in tables.vpcs.until("created", now, 2)] == ["vpc-1", "vpc-2"]
+        assert tables.vpcs.until("created", START, 9) == []
+        assert tables.access_keys.add(bare_record(KINDS_BY_NAME["access_keys"])).expires is None
+        assert tables.access_keys.until("expires", START + timedelta(days=9999), 9) == [], "what has no such time is not found"
+
+
+KINDS_BY_NAME = {kind.name: kind for kind in KINDS}

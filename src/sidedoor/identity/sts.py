@@ -23,6 +23,12 @@ LONGEST_ROLE_SESSION = 43_200
 LONGEST_SESSION_TOKEN, USUAL_SESSION_TOKEN = 129_600, 43_200
 """How many seconds temporary keys last (STS API reference, ``AssumeRole`` and ``GetSessionToken``); a root's an hour."""
 
+KNOWN_AS_EXPIRED = timedelta(days=1)
+"""How long after its end a temporary key still answers ``ExpiredToken``; then it is removed, and nobody knows it."""
+
+EXPIRED_AT_ONCE = 20
+"""How many of these a request removes that makes a new one."""
+
 
 LONGEST_SESSION_POLICY, LONGEST_SESSION_NAME = 2048, 64
 _QUOTED = 200
@@ -158,6 +164,7 @@ def get_access_key_info(call: Call, request: Request) -> Answer:
 def _issue(call: Call, caller: Caller, seconds: int, *, user_name: str | None) -> AccessKey:
     expires = call.now + timedelta(seconds=seconds)
     key = new_temporary_key(caller, call.now, call.entropy, expires=expires, user_name=user_name)
+    call.tables.access_keys.remove_all(call.tables.access_keys.until("expires", call.now - KNOWN_AS_EXPIRED, EXPIRED_AT_ONCE))
     return call.tables.access_keys.add(key)
 
 

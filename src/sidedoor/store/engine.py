@@ -26,7 +26,7 @@ from sidedoor.store.tables import Tables
 
 log = logging.getLogger(__name__)
 
-HEAD = "0005"
+HEAD = "0006"
 """The newest migration; a test holds it to the directory."""
 
 _BUSY_SECONDS = 30

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from typing import Any, Generic, Literal, TypeVar
 
@@ -94,6 +95,19 @@ class Records(Generic[R]):
         """One field of the records that ``where`` finds."""
         read = self._connection.statements.reader(self._kind).of_field(field)
         return [read(row[0]) for row in self._select(equal, field)]
+
+    def until(self, field: str, moment: datetime, most: int) -> list[R]:
+        """The ``most`` oldest records by this field, a time, which have it and have it not after ``moment``."""
+
+        def compose() -> sa.Select[Any]:
+            columns = self._kind.table.c
+            not_after = columns[field] <= sa.bindparam("moment", type_=columns[field].type)
+            in_order = sa.select(self._kind.table).where(not_after).order_by(columns[field], columns.id)
+            return in_order.limit(sa.literal_column(str(most))).offset(sa.literal_column("0"))
+
+        read = self._connection.statements.reader(self._kind)
+        found = self._connection.execute(("until", self._kind.name, field, most), compose, {"moment": moment})
+        return [read(row) for row in found.fetchall()]
 
     def _select(self, equal: Mapping[str, Any], field: str | None = None) -> list[Any]:
         equal = {name: _sole(value) for name, value in equal.items()}

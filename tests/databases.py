@@ -1,4 +1,4 @@
-"""One suite, two engines: ``any_store`` is an empty store on SQLite and then on PostgreSQL.
+"""One suite, two engines: the fixture ``any_store`` is an empty store on SQLite and then on PostgreSQL.
 
 A PostgreSQL of our own runs for the length of the session, on a Unix socket. The schema is made once: each test has a copy of a
 migrated file on SQLite, and on PostgreSQL, where a new database takes a quarter of a second, the same one emptied. Where
@@ -76,7 +76,7 @@ def _as_ordinary_user() -> dict[str, Any]:
 def postgres() -> Iterator[Postgres]:
     programs = _programs()
     if programs is None:
-        pytest.skip("PostgreSQL is not installed (no initdb): the store is tested on SQLite alone")
+        pytest.skip("PostgreSQL is not installed (no initdb): what needs a database is tested on SQLite alone")
     user = _as_ordinary_user()
     directory = Path(tempfile.mkdtemp(prefix="sidedoor-"))
     run = {"cwd": directory, "check": True, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, **user}
@@ -93,7 +93,7 @@ def postgres() -> Iterator[Postgres]:
         finally:
             subprocess.run([programs / "pg_ctl", "stop", "-D", "data", "-m", "immediate"], **run)
     except (subprocess.SubprocessError, OSError) as error:
-        pytest.skip(f"PostgreSQL does not start here ({error}): the store is tested on SQLite alone")
+        pytest.skip(f"PostgreSQL does not start here ({error}): what needs a database is tested on SQLite alone")
     finally:
         shutil.rmtree(directory)
 

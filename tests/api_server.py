@@ -1,0 +1,72 @@
+"""The control plane that serves: in this process, or as the program ``sidedoor serve --dev``."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import uvicorn
+
+from sidedoor.app.control_plane import ControlPlane, utc_now
+from sidedoor.store.engine import Store
+
+STARTS_IN = 60.0
+
+
+@contextlib.contextmanager
+def served_here(store: Store, *, dev: bool = True, clock: Callable[[], datetime] = utc_now) -> Iterator[str]:
+    """The URL of the API over this store, served by a thread of this process."""
+    app = ControlPlane(store, dev=dev, clock=clock).application()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        server = uvicorn.Server(uvicorn.Config(app, lifespan="off", ws="none", log_config=None))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join(timeout=30)
+        assert not thread.is_alive()
+
+
+@dataclass(frozen=True)
+class Program:
+    """A running ``sidedoor serve``. ``log``: the file of its standard error."""
+
+    url: str
+    log: Path
+    process: subprocess.Popen[bytes]
+
+    def faults(self) -> list[str]:
+        """The lines of its log that tell of a bug."""
+        lines = self.log.read_text(errors="replace").splitlines()
+        return [line for line in lines if "traceback=" in line or "Traceback" in line or " ERROR " in line]
+
+
+@contextlib.contextmanager
+def program(state: Path, database: str | None = None, *options: str) -> Iterator[Program]:
+    """``sidedoor serve --dev`` on a free port; it is ended with SIGTERM."""
+    state.mkdir(parents=True, exist_ok=True)
+    url_file, log = state / "run" / "url", state.with_suffix(".log")
+    command = [sys.executable, "-m", "sidedoor", "serve", "--dev", "--state", str(state), "--listen", "127.0.0.1:0"]
+    command += ["--database", database] if database else []
+    with log.open("ab") as output:
+        process = subprocess.Popen([*command, *options], stdout=output, stderr=output)
+        try:
+            end = time.monotonic() + STARTS_IN
+            while not url_file.exists():
+                assert process.poll() is None, log.read_text()
+                assert time.monotonic() < end, f"sidedoor serve did not start within {STARTS_IN:.0f} s"
+                time.sleep(0.02)
+            yield Program(url_file.read_text(), log, process)
+        finally:
+            process.terminate()
+            process.wait(30)
