@@ -123,6 +123,7 @@ def _to_wire(vpc: Vpc) -> dict[str, Any]:
 
 _FILTERS: Mapping[str, Field[Vpc]] = {
     "cidr": lambda vpc: vpc.cidr,
+    "cidr-block": lambda vpc: vpc.cidr,  # undocumented here, as for subnets; Ansible's ec2_vpc_net looks for a VPC by it
     "cidr-block-association.cidr-block": lambda vpc: vpc.cidr,
     "cidr-block-association.association-id": _association_id,
     "cidr-block-association.state": lambda vpc: "associated",
