@@ -8,7 +8,7 @@ unexport PYTHONHOME PYTHONPATH
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: help demo test lint check fix docs venv clean
+.PHONY: help demo test lint check fix docs venv clients clean
 
 help: ## Say what can be made
 	@sed -n 's/^\([a-z]*\):.*## /  make \1  \t/p' Makefile
@@ -16,7 +16,7 @@ help: ## Say what can be made
 demo: venv ## Play the chapter with real bytes and stay up (ARGS=--once: end by itself)
 	@$(BIN)/python -m sidedoor.demo $(ARGS)
 
-test: venv ## Run the tests (ARGS='-k endpoint -x': some of them)
+test: clients ## Run the tests (ARGS='-k endpoint -x': some of them)
 	@$(BIN)/python -m pytest $(ARGS)
 
 lint: venv ## Check style, format, types and the direction of imports
@@ -36,6 +36,9 @@ docs: venv ## Write docs/operations.md anew
 
 venv:
 	@scripts/venv
+
+clients: venv
+	@scripts/clients
 
 clean: ## Remove everything that make has made
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist

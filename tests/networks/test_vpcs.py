@@ -123,6 +123,8 @@ def test_a_dry_run_says_that_it_would_have_worked_and_changes_nothing(world: Any
         ("cidr", "10.1.0.0/16", True),
         ("cidr", "10.1.*", True),
         ("cidr", "10.2.0.0/16", False),
+        ("cidr-block", "10.1.0.0/16", True),
+        ("cidr-block", "10.2.0.0/16", False),
         ("cidr-block-association.cidr-block", "10.1.0.0/16", True),
         ("is-default", "false", True),
         ("is-default", "true", False),

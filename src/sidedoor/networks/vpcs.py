@@ -128,6 +128,7 @@ def _to_wire(vpc: Vpc) -> dict[str, Any]:
 
 _FILTERS: Mapping[str, Field[Vpc]] = {
     "cidr": lambda vpc: vpc.cidr,
+    "cidr-block": lambda vpc: vpc.cidr,  # undocumented here, as for subnets; Ansible's ec2_vpc_net looks for a VPC by it
     "cidr-block-association.cidr-block": lambda vpc: vpc.blocks,
     "cidr-block-association.association-id": lambda vpc: [one.id for one in cidr_blocks.of_vpc(vpc)],
     "cidr-block-association.state": lambda vpc: "associated",
