@@ -12,6 +12,7 @@ from sidedoor.instances.lookup import View
 from sidedoor.instances.model import CODES, Instance, InstanceState
 from sidedoor.instances.types import TYPES
 from sidedoor.networks.model import Interface, private_dns_name
+from sidedoor.networks.public_side import association
 
 _USER_SHUTDOWN = "Client.UserInitiatedShutdown"
 _ENDED = frozenset({InstanceState.STOPPING, InstanceState.STOPPED, InstanceState.SHUTTING_DOWN, InstanceState.TERMINATED})
@@ -150,6 +151,7 @@ def _interface(view: View, interface: Interface) -> dict[str, Any]:
         "Groups": _groups(view),
         "SourceDestCheck": True,
         "Status": "in-use",
+        **association(interface),
     }
     if interface.attachment is not None:
         wire["Attachment"] = {

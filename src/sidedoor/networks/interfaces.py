@@ -15,6 +15,7 @@ from sidedoor.call import Answer, Call, Request
 from sidedoor.networks import cidrs, lookup
 from sidedoor.networks.allocation import allocate_interface
 from sidedoor.networks.model import Attachment, Interface, InterfaceKind, private_dns_name
+from sidedoor.networks.public_side import address_owner, association
 from sidedoor.networks.refusals import refuse
 from sidedoor.networks.zones import zone_name
 from sidedoor.paging import page
@@ -112,7 +113,7 @@ def describe_network_interface_attribute(call: Call, request: Request) -> Answer
     interface = lookup.owned_interface(call, request["NetworkInterfaceId"])
     wire = _to_wire(call, interface, _group_names(call, [interface]))
     values: Mapping[str, dict[str, Any]] = {
-        "associatePublicIpAddress": {"AssociatePublicIpAddress": False},
+        "associatePublicIpAddress": {"AssociatePublicIpAddress": bool(association(interface))},
         "attachment": {"Attachment": wire["Attachment"]} if "Attachment" in wire else {},
         "description": {"Description": {"Value": wire["Description"]}},
         "groupSet": {"Groups": wire["Groups"]},
@@ -216,6 +217,7 @@ def _to_wire(call: Call, interface: Interface, group_names: Mapping[str, str]) -
         "RequesterManaged": interface.requester_managed,
         "SourceDestCheck": True,
         "Status": _status(interface),
+        **association(interface),
         "TagSet": tagging.to_wire(interface.tags),
     }
     if interface.requester_managed:
@@ -231,6 +233,7 @@ def _to_wire(call: Call, interface: Interface, group_names: Mapping[str, str]) -
 _FILTERS: Mapping[str, Field[Interface]] = {
     "addresses.primary": lambda interface: "true",
     "addresses.private-ip-address": lambda interface: interface.address,
+    "association.ip-owner-id": address_owner,
     "attachment.attach-time": _attach_time,
     "attachment.attachment-id": _attached("AttachmentId"),
     "attachment.delete-on-termination": _attached("DeleteOnTermination"),
@@ -258,7 +261,7 @@ _FILTERS: Mapping[str, Field[Interface]] = {
 
 _NEVER: Sequence[str] = (
     "addresses.association.owner-id", "addresses.association.public-ip", "association.allocation-id",
-    "association.association-id", "association.ip-owner-id", "association.public-dns-name", "association.public-ip",
+    "association.association-id", "association.public-dns-name", "association.public-ip",
     "ipv6-addresses.ipv6-address", "operator.principal",
 )  # fmt: skip
 """Filters of AWS on what no interface here has."""

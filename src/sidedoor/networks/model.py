@@ -88,13 +88,16 @@ class InterfaceKind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Attachment:
-    """How an interface belongs to an instance. ``running``: the instance runs, so that its interface stands in the network."""
+    """How an interface belongs to an instance. ``running``: the instance runs, so that its interface stands in the network.
+    ``public_address_asked``: its launch asked for a public address, which nothing here has.
+    """
 
     id: str
     instance_id: str
     attached: datetime
     delete_on_termination: bool = True
     running: bool = True
+    public_address_asked: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
