@@ -62,6 +62,7 @@ def test_a_type_is_described_with_what_clients_read(lab: Lab) -> None:
     assert found["VCpuInfo"] == {"DefaultVCpus": 2, "DefaultCores": 1, "DefaultThreadsPerCore": 2}
     assert (found["MemoryInfo"]["SizeInMiB"], found["BurstablePerformanceSupported"]) == (1024, True)
     assert found["ProcessorInfo"]["SupportedArchitectures"] == ["x86_64"]
+    assert found["EbsInfo"]["NvmeSupport"] == "required"
 
 
 def test_a_type_that_is_not_in_the_table_is_no_type(lab: Lab) -> None:
@@ -77,6 +78,7 @@ def test_a_type_that_is_not_in_the_table_is_no_type(lab: Lab) -> None:
         ("free-tier-eligible", "true", r"t[23]\.micro"),
         ("vcpu-info.default-vcpus", "4", r"[cm]5\.xlarge"),
         ("hypervisor", "xen", r"(m1|t2)\..*"),
+        ("ebs-info.ebs-optimized-support", "unsupported", r"(m1|t2)\..*"),
     ],
 )
 def test_types_can_be_filtered(lab: Lab, name: str, value: str, found: str) -> None:

@@ -12,7 +12,12 @@ from instance_lab import IMAGE, Lab
 from sidedoor import errors
 from sidedoor.identity.instance_profiles import create_instance_profile
 from sidedoor.instances.launch import run_instances
-from sidedoor.networks.interfaces import create_network_interface
+from sidedoor.instances.operations import describe_instances
+from sidedoor.networks.interfaces import (
+    create_network_interface,
+    describe_network_interface_attribute,
+    describe_network_interfaces,
+)
 from sidedoor.networks.model import SecurityGroup, Subnet, Vpc
 from sidedoor.networks.security_groups import create_security_group
 from sidedoor.networks.subnets import create_subnet
@@ -187,12 +192,33 @@ def test_an_interface_that_is_there_becomes_the_instances(lab: Lab) -> None:
         lab.run(NetworkInterfaces=[specification])
 
 
+@pytest.mark.parametrize("asked", [True, False])
+def test_a_public_address_that_was_asked_for_shows_as_an_association_without_an_address(lab: Lab, asked: bool) -> None:
+    instance = lab.run(NetworkInterfaces=[{"DeviceIndex": 0, "SubnetId": lab.subnet, "AssociatePublicIpAddress": asked}])
+    association = {"IpOwnerId": "amazon", "PublicDnsName": ""} if asked else None
+    (shown,), (interface,) = instance["NetworkInterfaces"], lab.interfaces()
+    assert shown.get("Association") == interface.get("Association") == association
+    assert "PublicIpAddress" not in instance
+    attribute = lab.world.ask(
+        describe_network_interface_attribute,
+        NetworkInterfaceId=interface["NetworkInterfaceId"], Attribute="associatePublicIpAddress",
+    )  # fmt: skip
+    assert attribute["AssociatePublicIpAddress"] is asked
+    for operation, name in (
+        (describe_instances, "network-interface.association.ip-owner-id"),
+        (describe_network_interfaces, "association.ip-owner-id"),
+    ):
+        found = lab.world.ask(operation, Filters=[{"Name": name, "Values": ["amazon"]}])
+        assert bool(found.get("Reservations") or found.get("NetworkInterfaces")) is asked
+
+
 @pytest.mark.parametrize(
     ("specifications", "more", "error"),
     [
         ([{"DeviceIndex": 0}, {"DeviceIndex": 1}], {}, errors.UnsupportedOperation),
         ([{"DeviceIndex": 1}], {}, errors.InvalidParameterValue),
-        ([{"DeviceIndex": 0, "AssociatePublicIpAddress": True}], {}, errors.UnsupportedOperation),
+        ([{"DeviceIndex": 0, "NetworkInterfaceId": "eni-12345678", "AssociatePublicIpAddress": True}], {},
+         errors.InvalidParameterCombination),
         ([{"DeviceIndex": 0}], {"SubnetId": "subnet-12345678"}, errors.InvalidParameterCombination),
         ([{"DeviceIndex": 0, "NetworkInterfaceId": "eni-12345678"}], {}, errors.InterfaceNotFound),
         ([{"DeviceIndex": 0, "NetworkInterfaceId": "eni-12345678"}], {"MaxCount": 2}, errors.InvalidParameterCombination),

@@ -11,6 +11,7 @@ from sidedoor.instances.model import CODES, Instance
 from sidedoor.instances.types import TYPES
 from sidedoor.instances.wire import dns_name, state_reason, transition_reason
 from sidedoor.networks.model import Attachment, Interface
+from sidedoor.networks.public_side import address_owner
 
 Found = Iterable[str] | str | None
 
@@ -118,6 +119,7 @@ _NETWORK: Mapping[str, Field[View]] = {
     "network-interface.addresses.primary": _any_interface(lambda one: ["true", "false"] if one.secondary else "true"),
     "network-interface.addresses.private-dns-name": _any_interface(dns_name),
     "network-interface.addresses.private-ip-address": _any_interface(lambda one: one.addresses),
+    "network-interface.association.ip-owner-id": _interface(address_owner),
     "network-interface.attachment.attach-time": _attachment(lambda one: _timestamp(one.attached)),
     "network-interface.attachment.attachment-id": _attachment(lambda one: one.id),
     "network-interface.attachment.delete-on-termination": _attachment(lambda one: truth(one.delete_on_termination)),
@@ -157,8 +159,8 @@ _NEVER: Sequence[str] = (
     "network-interface.addresses.association.ip-owner-id", "network-interface.addresses.association.public-dns-name",
     "network-interface.addresses.association.public-ip", "network-interface.association.allocation-id",
     "network-interface.association.association-id", "network-interface.association.carrier-ip",
-    "network-interface.association.customer-owned-ip", "network-interface.association.ip-owner-id",
-    "network-interface.association.public-dns-name", "network-interface.association.public-ip",
+    "network-interface.association.customer-owned-ip", "network-interface.association.public-dns-name",
+    "network-interface.association.public-ip",
     "network-interface.deny-all-igw-traffic", "network-interface.ipv4-prefixes.ipv4-prefix",
     "network-interface.ipv6-address", "network-interface.ipv6-addresses.ipv6-address",
     "network-interface.ipv6-addresses.is-primary-ipv6", "network-interface.ipv6-native",

@@ -174,7 +174,7 @@ def _launch(call: Call, request: Request, draft: Instance, place: Place, index: 
 def _interface(call: Call, request: Request, place: Place, instance_id: str) -> Interface:
     attachment = Attachment(
         id=call.new_id("eni-attach"), instance_id=instance_id, attached=call.now,
-        delete_on_termination=place.delete_on_termination,
+        delete_on_termination=place.delete_on_termination, public_address_asked=place.public_address_asked,
     )  # fmt: skip
     tags = _tags(request, "network-interface")
     if place.interface is None:

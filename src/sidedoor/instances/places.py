@@ -19,9 +19,9 @@ from sidedoor.networks.zones import zone_name, zones
 
 _OF_THE_INSTANCE = ("SubnetId", "SecurityGroupIds", "SecurityGroups", "PrivateIpAddress")
 _REFUSED_OF_AN_INTERFACE = (
-    "AssociatePublicIpAddress", "AssociateCarrierIpAddress", "ConnectionTrackingSpecification", "EnaQueueCount",
-    "EnaSrdSpecification", "Ipv4PrefixCount", "Ipv4Prefixes", "Ipv6AddressCount", "Ipv6Addresses", "Ipv6PrefixCount",
-    "Ipv6Prefixes", "NetworkCardIndex", "PrimaryIpv6", "SecondaryPrivateIpAddressCount",
+    "AssociateCarrierIpAddress", "ConnectionTrackingSpecification", "EnaQueueCount", "EnaSrdSpecification",
+    "Ipv4PrefixCount", "Ipv4Prefixes", "Ipv6AddressCount", "Ipv6Addresses", "Ipv6PrefixCount", "Ipv6Prefixes",
+    "NetworkCardIndex", "PrimaryIpv6", "SecondaryPrivateIpAddressCount",
 )  # fmt: skip
 
 
@@ -34,6 +34,7 @@ class Place:
     address: str | None = None
     description: str = ""
     delete_on_termination: bool = True
+    public_address_asked: bool = False
     interface: Interface | None = None
 
 
@@ -49,6 +50,7 @@ def wanted_place(call: Call, request: Request) -> Place:
         address=_address(specification),
         description=specification.get("Description") or "",
         delete_on_termination=specification.get("DeleteOnTermination", True),
+        public_address_asked=specification.get("AssociatePublicIpAddress", False),
     )
 
 
@@ -76,7 +78,7 @@ def _specification(request: Request) -> Mapping[str, Any]:
 
 def _existing(call: Call, request: Request, specification: Mapping[str, Any]) -> Place:
     """The place of an interface that is there: it is nobody's, and one instance can have it."""
-    for name in ("SubnetId", "Groups", "PrivateIpAddress", "PrivateIpAddresses", "Description"):
+    for name in ("SubnetId", "Groups", "PrivateIpAddress", "PrivateIpAddresses", "Description", "AssociatePublicIpAddress"):
         if specification.get(name):
             raise errors.InvalidParameterCombination(f"{name} and NetworkInterfaceId may not be specified together")
     if request["MaxCount"] != 1:

@@ -45,6 +45,11 @@ class InstanceType:
         return "xen" if self.family in ("m1", "t2") else "nitro"
 
     @property
+    def ebs_optimized_support(self) -> str:
+        """Whether it has bandwidth of its own for disks (EC2 user guide, "Amazon EBS-optimized instance types")."""
+        return "default" if self.hypervisor == "nitro" else "unsupported"
+
+    @property
     def free_tier(self) -> bool:
         return self.name in ("t2.micro", "t3.micro")
 
@@ -128,6 +133,12 @@ def _to_wire(one: InstanceType) -> dict[str, Any]:
         },
         "MemoryInfo": {"SizeInMiB": one.memory_mib},
         "InstanceStorageSupported": False,
+        "EbsInfo": {
+            "EbsOptimizedSupport": one.ebs_optimized_support,
+            "EncryptionSupport": "supported",
+            "NvmeSupport": "required" if one.hypervisor == "nitro" else "unsupported",
+        },
+        "PlacementGroupInfo": {"SupportedStrategies": []},
         "NetworkInfo": {
             "MaximumNetworkInterfaces": one.interfaces,
             "MaximumNetworkCards": 1,
@@ -150,6 +161,7 @@ _FILTERS: Mapping[str, Field[InstanceType]] = {
     "burstable-performance-supported": lambda one: truth(one.burstable),
     "current-generation": lambda one: truth(one.family != "m1"),
     "dedicated-hosts-supported": lambda one: "false",
+    "ebs-info.ebs-optimized-support": lambda one: one.ebs_optimized_support,
     "free-tier-eligible": lambda one: truth(one.free_tier),
     "hibernation-supported": lambda one: "false",
     "hypervisor": lambda one: one.hypervisor,

@@ -12,6 +12,7 @@ from sidedoor.instances.lookup import View
 from sidedoor.instances.model import CODES, Instance, InstanceState
 from sidedoor.instances.types import TYPES
 from sidedoor.networks.model import Interface, private_dns_name
+from sidedoor.networks.public_side import association
 from sidedoor.networks.wire import private_addresses
 
 _USER_SHUTDOWN = "Client.UserInitiatedShutdown"
@@ -151,6 +152,7 @@ def _interface(view: View, interface: Interface) -> dict[str, Any]:
         "Groups": [{"GroupId": one, "GroupName": view.names[one]} for one in interface.group_ids],
         "SourceDestCheck": True,
         "Status": "in-use",
+        **association(interface),
     }
     if interface.attachment is not None:
         wire["Attachment"] = {

@@ -16,6 +16,7 @@ from sidedoor.networks import lookup, wire
 from sidedoor.networks.allocation import allocate_interface
 from sidedoor.networks.model import Attachment, Interface, InterfaceKind, private_dns_name
 from sidedoor.networks.private_addresses import wanted_addresses
+from sidedoor.networks.public_side import address_owner, association
 from sidedoor.networks.refusals import refuse
 from sidedoor.networks.zones import zone_name
 from sidedoor.paging import page
@@ -97,7 +98,7 @@ def describe_network_interface_attribute(call: Call, request: Request) -> Answer
     interface = lookup.owned_interface(call, request["NetworkInterfaceId"])
     shown = _to_wire(call, interface, _group_names(call, [interface]))
     values: Mapping[str, dict[str, Any]] = {
-        "associatePublicIpAddress": {"AssociatePublicIpAddress": False},
+        "associatePublicIpAddress": {"AssociatePublicIpAddress": bool(association(interface))},
         "attachment": {"Attachment": shown["Attachment"]} if "Attachment" in shown else {},
         "description": {"Description": {"Value": shown["Description"]}},
         "groupSet": {"Groups": shown["Groups"]},
@@ -192,6 +193,7 @@ def _to_wire(call: Call, interface: Interface, group_names: Mapping[str, str]) -
         "RequesterManaged": interface.requester_managed,
         "SourceDestCheck": True,
         "Status": _status(interface),
+        **association(interface),
         "TagSet": tagging.to_wire(interface.tags),
     }
     if interface.requester_managed:
@@ -207,6 +209,7 @@ def _to_wire(call: Call, interface: Interface, group_names: Mapping[str, str]) -
 _FILTERS: Mapping[str, Field[Interface]] = {
     "addresses.primary": lambda interface: ["true", "false"] if interface.secondary else "true",
     "addresses.private-ip-address": lambda interface: interface.addresses,
+    "association.ip-owner-id": address_owner,
     "attachment.attach-time": _attach_time,
     "attachment.attachment-id": _attached("AttachmentId"),
     "attachment.delete-on-termination": _attached("DeleteOnTermination"),
@@ -234,7 +237,7 @@ _FILTERS: Mapping[str, Field[Interface]] = {
 
 _NEVER: Sequence[str] = (
     "addresses.association.owner-id", "addresses.association.public-ip", "association.allocation-id",
-    "association.association-id", "association.ip-owner-id", "association.public-dns-name", "association.public-ip",
+    "association.association-id", "association.public-dns-name", "association.public-ip",
     "ipv6-addresses.ipv6-address", "operator.principal",
 )  # fmt: skip
 """Filters of AWS on what no interface here has."""

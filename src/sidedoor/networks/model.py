@@ -201,6 +201,7 @@ class Attachment:
     """How an interface belongs to an instance. ``running``: the instance runs, so that its interface stands in the network.
 
     ``device_index``: its place among the instance's interfaces; the one at 0 is there as long as the instance.
+    ``public_address_asked``: its launch asked for a public address, which nothing here has.
     """
 
     id: str
@@ -209,6 +210,7 @@ class Attachment:
     delete_on_termination: bool = True
     running: bool = True
     device_index: int = 0
+    public_address_asked: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
