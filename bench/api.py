@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import itertools
 import json
 import shutil
 import statistics
@@ -105,11 +106,8 @@ class Stage:
 
     def __init__(self, server: Server) -> None:
         self.server = server
+        self._numbers = itertools.count(1)
         self.ec2, self.elb = self._client("ec2"), self._client("elbv2")
-        _, subnet = self._subnet()
-        request = {"Type": "network", "Scheme": "internal", "Subnets": [subnet]}
-        (balancer,) = self.elb.create_load_balancer(Name="bench", **request)["LoadBalancers"]
-        self.balancer = balancer["LoadBalancerArn"]
         self.service_id, self.service_name = self.service()
 
     def _client(self, name: str) -> Any:
@@ -123,8 +121,11 @@ class Stage:
         return vpc, subnet["SubnetId"]
 
     def service(self) -> tuple[str, str]:
-        """(id, name) of a new service that wants acceptance."""
-        request = {"NetworkLoadBalancerArns": [self.balancer], "AcceptanceRequired": True}
+        """(id, name) of a new service that wants acceptance, with a load balancer of its own."""
+        _, subnet = self._subnet()
+        name, request = f"bench-{next(self._numbers)}", {"Type": "network", "Scheme": "internal", "Subnets": [subnet]}
+        (balancer,) = self.elb.create_load_balancer(Name=name, **request)["LoadBalancers"]
+        request = {"NetworkLoadBalancerArns": [balancer["LoadBalancerArn"]], "AcceptanceRequired": True}
         made = self.ec2.create_vpc_endpoint_service_configuration(**request)["ServiceConfiguration"]
         return made["ServiceId"], made["ServiceName"]
 
