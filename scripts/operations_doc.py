@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,8 +30,8 @@ TITLES = {
 
 def page() -> str:
     """The whole page."""
-    parts = (_head(), *(_service(service) for service in OPERATIONS), _endpoint_operations(), _coverage())
-    return "\n".join(parts)
+    services = (part for service in OPERATIONS for part in (_service(service), _absent(service)))
+    return "\n".join((_head(), _coverage(), *services, _endpoint_operations()))
 
 
 def built() -> list[str]:
@@ -42,8 +43,9 @@ def _head() -> str:
     return (
         "# Operations\n\n"
         "<!-- Written by scripts/operations_doc.py from src/sidedoor/api.py: run `make docs`, do not edit. -->\n\n"
-        "Every AWS operation that Sidedoor answers, with the file in which it lives. Any other action of these services is\n"
-        "answered with `InvalidAction` and status 400, which clients do not retry.\n"
+        "Every operation that AWS has in these services, with its state. What Sidedoor has stands in a table, with its file.\n"
+        "What it has not stands below, folded up: it is answered with `InvalidAction` and status 400, which\n"
+        "clients do not retry.\n"
     )
 
 
@@ -51,6 +53,16 @@ def _service(service: str) -> str:
     rows = (f"| `{name}` | {_link(service, name)} |" for name in sorted(OPERATIONS[service]))
     title = TITLES.get(service, service)
     return "\n".join((f"## {title}", "", "| operation | where |", "|---|---|", *rows, ""))
+
+
+def _absent(service: str) -> str:
+    """The operations that AWS has and we have not, as one paragraph that a reader unfolds."""
+    names = [name for name in _known(service) if name not in OPERATIONS[service]]
+    if not names:
+        return f"Every operation that AWS has in {service} is here.\n"
+    summary = f"<summary>{len(names)} operations of {service} that are not here</summary>"
+    paragraph = textwrap.fill(", ".join(f"`{name}`" for name in names), width=128, break_on_hyphens=False)
+    return "\n".join(("<details>", summary, "", paragraph, "", "</details>", ""))
 
 
 def _link(service: str, name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import runpy
 from collections import Counter
 from pathlib import Path
@@ -52,3 +53,15 @@ def test_the_page_of_operations_is_current() -> None:
     assert [part for part in script["built"]() if part not in page] == [], remedy
     if f"botocore {botocore.__version__} " in page:
         assert page == script["page"](), remedy
+
+
+def test_the_page_names_every_operation_that_aws_has_once_as_there_or_as_not_there() -> None:
+    script = runpy.run_path(str(ROOT / "scripts" / "operations_doc.py"))
+    sections = script["page"]().split("\n## ")
+    session = botocore.session.get_session()
+    for service, offered in script["OPERATIONS"].items():
+        (section,) = (one for one in sections if one.startswith(script["TITLES"][service]))
+        there, _, absent = section.partition("<details>")
+        known = session.get_service_model(service).operation_names
+        assert re.findall(r"^\| `(\w+)`", there, re.MULTILINE) == sorted(offered)
+        assert re.findall(r"`(\w+)`", absent) == sorted(set(known) - set(offered))

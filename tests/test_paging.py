@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import botocore.session
 import pytest
 
 from sidedoor import errors
+from sidedoor.api import OPERATIONS
+from sidedoor.endpoints.operations import describe_vpc_endpoints
+from sidedoor.networks.prefix_lists import describe_managed_prefix_lists
+from sidedoor.networks.route_tables import describe_route_tables
 from sidedoor.networks.vpcs import create_vpc, delete_vpc, describe_vpcs
+from sidedoor.paging import BOUNDS
 
 
 def ids(answer: dict[str, Any]) -> list[str]:
@@ -21,12 +27,45 @@ def vpc_ids(world: Any) -> list[str]:
 
 @pytest.mark.parametrize("size", [-1, 0, 4])
 def test_a_page_of_fewer_than_five_is_refused(world: Any, size: int) -> None:
-    with pytest.raises(errors.InvalidParameterValue, match="MaxResults"):
+    with pytest.raises(errors.InvalidParameterValue, match="maxResults"):
         world.ask(describe_vpcs, MaxResults=size)
 
 
+def bounds_of_the_models() -> dict[str, tuple[int, int]]:
+    """Operation -> the bounds of its MaxResults, of those operations of ours whose model has any."""
+    model = botocore.session.get_session().get_service_model("ec2")
+    found: dict[str, tuple[int, int]] = {}
+    for name in OPERATIONS["ec2"]:
+        shape = model.operation_model(name).input_shape
+        limits = shape.members["MaxResults"].metadata if "MaxResults" in shape.members else {}
+        if "max" in limits:
+            found[name] = (limits["min"], limits["max"])
+    return found
+
+
+def test_each_operation_has_the_bounds_of_its_own_model() -> None:
+    assert bounds_of_the_models() == BOUNDS
+
+
+@pytest.mark.parametrize(("operation", "fewest", "most"), [
+    (describe_managed_prefix_lists, 1, 100), (describe_route_tables, 5, 100), (describe_vpcs, 5, 1000),
+])  # fmt: skip
+def test_a_size_out_of_the_bounds_is_an_error_and_one_at_them_is_none(
+    world: Any, operation: Any, fewest: int, most: int
+) -> None:
+    for size in (fewest, most):
+        world.ask(operation, MaxResults=size)
+    for size, wanted in ((fewest - 1, f"greater than or equal to {fewest}"), (most + 1, f"less than or equal to {most}")):
+        with pytest.raises(errors.InvalidParameterValue, match=rf"Value \( {size} \) for parameter maxResults .* {wanted}"):
+            world.ask(operation, MaxResults=size)
+
+
+def test_an_operation_without_bounds_of_its_own_gives_a_larger_request_the_largest_page(world: Any) -> None:
+    assert world.ask(describe_vpc_endpoints, MaxResults=100_000)["VpcEndpoints"] == []
+
+
 def test_a_page_larger_than_there_is_is_everything(world: Any, vpc_ids: list[str]) -> None:
-    answer = world.ask(describe_vpcs, MaxResults=100_000)
+    answer = world.ask(describe_vpcs, MaxResults=1000)
     assert (ids(answer), answer["NextToken"]) == (vpc_ids, None)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from sidedoor import errors
@@ -13,6 +13,29 @@ T = TypeVar("T")
 
 FEWEST, MOST = 5, 1000
 """A page has 5 to 1,000 items (EC2 API reference, ``MaxResults``); a larger request gets 1,000 (aws-reference 1.1)."""
+
+_UP_TO_1000 = (5, 1000)
+BOUNDS: Mapping[str, tuple[int, int]] = {
+    "DescribeDhcpOptions": _UP_TO_1000,
+    "DescribeInstanceCreditSpecifications": _UP_TO_1000,
+    "DescribeInstanceTypes": (5, 100),
+    "DescribeInternetGateways": _UP_TO_1000,
+    "DescribeManagedPrefixLists": (1, 100),
+    "DescribeNetworkAcls": _UP_TO_1000,
+    "DescribeNetworkInterfaces": _UP_TO_1000,
+    "DescribeRouteTables": (5, 100),
+    "DescribeSecurityGroupRules": _UP_TO_1000,
+    "DescribeSecurityGroups": _UP_TO_1000,
+    "DescribeSubnets": _UP_TO_1000,
+    "DescribeVpcClassicLinkDnsSupport": (5, 255),
+    "DescribeVpcEndpointAssociations": (1, 100),
+    "DescribeVpcs": _UP_TO_1000,
+    "GetManagedPrefixListAssociations": (5, 255),
+    "GetManagedPrefixListEntries": (1, 100),
+    "GetSecurityGroupsForVpc": _UP_TO_1000,
+    "GetSubnetCidrReservations": _UP_TO_1000,
+}
+"""Operations whose model has bounds of its own; beyond these a request is an error. A test holds them to botocore's model."""
 
 
 def page(
@@ -29,9 +52,8 @@ def page(
     ``InvalidNextToken``.
     """
     size = request.get("MaxResults")
-    if size is not None and size < FEWEST:
-        reason = f"Expecting a value greater than or equal to {FEWEST}."
-        raise errors.InvalidParameterValue(value=size, name="MaxResults", reason=reason)
+    if size is not None:
+        _check_size(size, *BOUNDS.get(call.operation, (FEWEST, None)))
     return listing.paged(
         records,
         size=size,
@@ -41,6 +63,17 @@ def page(
         scope=f"{call.account}/{call.region}/{call.operation}",
         most=MOST,
     )
+
+
+def _check_size(size: int, fewest: int, most: int | None) -> None:
+    if size < fewest:
+        wanted = f"greater than or equal to {fewest}"
+    elif most is not None and size > most:
+        wanted = f"less than or equal to {most}"
+    else:
+        return
+    sentence = f"Value ( {size} ) for parameter maxResults is invalid. Expecting a value {wanted}."
+    raise errors.InvalidParameterValue(sentence)
 
 
 def record_key(record: Any) -> str:

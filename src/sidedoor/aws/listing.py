@@ -33,7 +33,8 @@ def filtered(
     """The items that match all filters.
 
     ``filters``: the request's ``Filters``; the values of one are alternatives and may hold ``*`` and ``?``.
-    ``fields``: filter name -> what of an item it looks at. With ``tags`` also ``tag:<key>`` and ``tag-key`` are understood.
+    ``fields``: filter name -> what of an item it looks at. With ``tags`` also ``tag:<key>``, ``tag-key`` and ``tag-value`` are
+    understood; the last one AWS documented for years, and still accepts.
     Raises ``InvalidFilter``, ``FilterLimitExceeded``.
     """
     found = list(items)
@@ -68,6 +69,8 @@ def _field(name: str, fields: Mapping[str, Field[T]], tags: Callable[[T], Mappin
         return fields[name]
     if tags is not None and name == "tag-key":
         return lambda item: list(tags(item))
+    if tags is not None and name == "tag-value":
+        return lambda item: list(tags(item).values())
     if tags is not None and name.startswith("tag:"):
         key = name.removeprefix("tag:")
         return lambda item: tags(item).get(key)

@@ -106,8 +106,14 @@ def _to_wire(image: Image) -> dict[str, Any]:
 
 _NEVER: Sequence[str] = (
     "block-device-mapping.delete-on-termination", "block-device-mapping.device-name", "block-device-mapping.encrypted",
-    "block-device-mapping.snapshot-id", "block-device-mapping.volume-size", "block-device-mapping.volume-type", "kernel-id",
-    "platform", "product-code", "product-code.type", "public-ssm-parameter-name", "ramdisk-id", "source-image-id",
+    "block-device-mapping.snapshot-id", "block-device-mapping.volume-size", "block-device-mapping.volume-type", "boot-mode",
+    "image-watermark.source-image-creation-time", "image-watermark.source-image-id", "image-watermark.source-image-region",
+    "image-watermark.watermark-creation-time", "image-watermark.watermark-key",
+    "instance-type-specification.supported-instance-type", "instance-type-specification.unsupported-instance-type",
+    "kernel-id", "platform", "product-code", "product-code.type", "public-ssm-parameter-name", "ramdisk-id",
+    "scan-result.critical-fix-available-since", "scan-result.finding-scan-date", "scan-result.high-fix-available-since",
+    "scan-result.highest-finding-severity-label", "scan-result.informational-fix-available-since",
+    "scan-result.low-fix-available-since", "scan-result.medium-fix-available-since", "source-image-id",
     "source-image-region", "source-instance-id", "sriov-net-support", "state-reason-code", "state-reason-message",
 )  # fmt: skip
 """Filters of AWS on what no image here has."""

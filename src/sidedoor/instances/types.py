@@ -6,7 +6,7 @@ an instance has the host's processors and memory.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -155,7 +155,30 @@ def _to_wire(one: InstanceType) -> dict[str, Any]:
     }
 
 
+_NEVER: Sequence[str] = (
+    "ebs-info.attachment-limit-type", "ebs-info.maximum-ebs-attachments",
+    "ebs-info.ebs-optimized-info.baseline-bandwidth-in-mbps", "ebs-info.ebs-optimized-info.baseline-iops",
+    "ebs-info.ebs-optimized-info.baseline-throughput-in-mbps", "ebs-info.ebs-optimized-info.maximum-bandwidth-in-mbps",
+    "ebs-info.ebs-optimized-info.maximum-iops", "ebs-info.ebs-optimized-info.maximum-throughput-in-mbps",
+    "ebs-info.ebs-optimized-support", "ebs-info.encryption-support", "ebs-info.nvme-support",
+    "instance-storage-info.disk.count", "instance-storage-info.disk.size-in-gb", "instance-storage-info.disk.type",
+    "instance-storage-info.encryption-support", "instance-storage-info.nvme-support",
+    "instance-storage-info.total-size-in-gb", "network-info.bandwidth-weightings",
+    "network-info.efa-info.maximum-efa-interfaces", "network-info.ena-support",
+    "network-info.encryption-in-transit-supported", "network-info.flexible-ena-queues-support",
+    "network-info.network-performance", "nitro-enclaves-support", "nitro-tpm-info.supported-versions", "nitro-tpm-support",
+    "processor-info.supported-features", "processor-info.sustained-clock-speed-in-ghz", "reboot-migration-support",
+    "supported-boot-mode", "vcpu-info.valid-cores", "vcpu-info.valid-threads-per-core",
+)  # fmt: skip
+"""Filters of AWS on what the table knows nothing of."""
+
+
+def _nothing(one: InstanceType) -> None:
+    return None
+
+
 _FILTERS: Mapping[str, Field[InstanceType]] = {
+    **dict.fromkeys(_NEVER, _nothing),
     "auto-recovery-supported": lambda one: "false",
     "bare-metal": lambda one: "false",
     "burstable-performance-supported": lambda one: truth(one.burstable),
@@ -182,4 +205,3 @@ _FILTERS: Mapping[str, Field[InstanceType]] = {
     "vcpu-info.default-threads-per-core": lambda one: str(one.threads_per_core),
     "vcpu-info.default-vcpus": lambda one: str(one.vcpus),
 }
-"""The filters on what the table knows; the others of AWS are ``InvalidFilter`` here."""

@@ -60,6 +60,10 @@ def _created(call: Call, request: Request, interface: Interface) -> Answer:
 
 def describe_network_interfaces(call: Call, request: Request) -> Answer:
     """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeNetworkInterfaces.html"""
+    if request.get("NetworkInterfaceIds") and request.get("MaxResults") is not None:
+        raise errors.InvalidParameterCombination(
+            "The parameter networkInterfaceIds cannot be used with the parameter maxResults"
+        )
     interfaces = lookup.chosen(call, call.tables.interfaces, request.get("NetworkInterfaceIds"), lookup.owned_interface)
     found = filtered(interfaces, request.get("Filters"), _filters(call), tags=lambda interface: interface.tags)
     shown, token = page(call, request, found)
