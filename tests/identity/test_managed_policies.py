@@ -38,7 +38,7 @@ PRINCIPALS = [
 
 
 def document(action: str = "*") -> str:
-    return json.dumps({"Statement": [{"Effect": "Allow", "Action": action, "Resource": "*"}]})
+    return json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": action, "Resource": "*"}]})
 
 
 @pytest.fixture

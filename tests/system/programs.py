@@ -1,5 +1,6 @@
 """Programs that the tests run inside interfaces, beside the demonstration's own. Only the standard library.
 
+``answer ADDRESS PORT STATUS`` answers every HTTP request with that status, and prints its head and who sent it.
 ``capture ADDRESS PORT`` accepts connections and prints the first bytes of each as hex. ``sniff`` prints every IPv4 packet
 that the interface receives. ``knock ADDRESS PORT...`` tries to connect to each port and prints what happened. ``hold ADDRESS
 PORT COUNT`` opens that many streams one after the other, keeps them, and prints of each whether it got an answer.
@@ -16,6 +17,17 @@ from typing import Any
 
 def say(fact: dict[str, Any]) -> None:
     print(json.dumps(fact), flush=True)
+
+
+def answer(address: str, port: str, status: str) -> None:
+    with socket.create_server((address, int(port))) as listening:
+        say({"ready": True})
+        while True:
+            connection, peer = listening.accept()
+            with connection:
+                head = connection.recv(65536).decode("latin-1")
+                connection.sendall(f"HTTP/1.1 {status} As Told\r\nContent-Length: 0\r\n\r\n".encode())
+                say({"peer": peer[0], "head": head.split("\r\n")})
 
 
 def capture(address: str, port: str) -> None:
@@ -76,4 +88,4 @@ def hold(address: str, port: str, count: str) -> None:
 
 if __name__ == "__main__":
     verb, *arguments = sys.argv[1:]
-    {"capture": capture, "sniff": sniff, "knock": knock, "hold": hold}[verb](*arguments)
+    {"answer": answer, "capture": capture, "sniff": sniff, "knock": knock, "hold": hold}[verb](*arguments)

@@ -40,6 +40,6 @@ class LimitExceeded(ApiError):
 
 
 class MalformedPolicyDocument(ApiError):
-    """The policy is not in the valid JSON format: {reason}"""
+    """Syntax errors in policy."""
 
     code = "MalformedPolicyDocument"

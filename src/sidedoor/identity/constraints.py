@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -46,28 +45,6 @@ def _reject(value: object, parameter: str, constraint: str) -> None:
     raise errors.ValidationError(
         f"1 validation error detected: Value '{value}' at '{parameter}' failed to satisfy constraint: {constraint}"
     )
-
-
-def check_policy(text: str) -> str:
-    """The text of a policy: a JSON object with at least one statement. What it says is not enforced here."""
-    statements(text)
-    return text
-
-
-def statements(text: str) -> list[Mapping[str, Any]]:
-    """The statements of a policy, each with an effect. Raises ``MalformedPolicyDocument``."""
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise errors.MalformedPolicyDocument(reason=str(error)) from None
-    if not isinstance(document, dict) or not document.get("Statement"):
-        raise errors.MalformedPolicyDocument(reason="it needs to be an object with a Statement")
-    found = document["Statement"]
-    found = found if isinstance(found, list) else [found]
-    for statement in found:
-        if not isinstance(statement, dict) or statement.get("Effect") not in ("Allow", "Deny"):
-            raise errors.MalformedPolicyDocument(reason="each statement needs to be an object with the Effect Allow or Deny")
-    return found
 
 
 def tags_of(request: Mapping[str, Any]) -> dict[str, str]:

@@ -7,8 +7,9 @@ from urllib.parse import quote
 
 from sidedoor import errors
 from sidedoor.call import Answer, Call, Request
-from sidedoor.identity.constraints import check_name, check_policy
+from sidedoor.identity.constraints import check_name
 from sidedoor.identity.pages import marked_page
+from sidedoor.identity.policy_grammar import check_policy
 
 
 def with_policy(policies: Mapping[str, str], request: Request) -> dict[str, str]:

@@ -6,9 +6,10 @@ from typing import Any
 
 from sidedoor import errors, ids
 from sidedoor.call import Answer, Call, Request
-from sidedoor.identity.constraints import check_name, check_path, check_policy, tags_of
+from sidedoor.identity.constraints import check_name, check_path, tags_of
 from sidedoor.identity.model import Policy, PolicyVersion, Role, User
 from sidedoor.identity.pages import marked_page
+from sidedoor.identity.policy_grammar import check_policy
 from sidedoor.tagging import to_wire as tags_to_wire
 
 AWS_POLICY = "arn:aws:iam::aws:policy/"
@@ -20,7 +21,7 @@ def create_policy(call: Call, request: Request) -> Answer:
     name = check_name(request["PolicyName"], "policyName", longest=128)
     if any(one.name.lower() == name.lower() for one in call.tables.policies.where(account=call.account)):
         raise errors.EntityAlreadyExists(f"A policy called {name} already exists. Duplicate names are not allowed.")
-    first = PolicyVersion(id="v1", document=check_policy(request["PolicyDocument"]), created=call.now)
+    first = PolicyVersion(id="v1", document=check_policy(request["PolicyDocument"], managed=True), created=call.now)
     policy = call.tables.policies.add(
         Policy(
             id=f"ANPA{ids.base32(17, call.entropy)}", account=call.account, name=name,

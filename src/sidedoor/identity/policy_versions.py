@@ -7,11 +7,11 @@ from typing import Any
 
 from sidedoor import errors
 from sidedoor.call import Answer, Call, Request
-from sidedoor.identity.constraints import check_policy
 from sidedoor.identity.inline_policies import encoded
 from sidedoor.identity.model import Policy, PolicyVersion
 from sidedoor.identity.pages import marked_page
 from sidedoor.identity.policies import by_arn
+from sidedoor.identity.policy_grammar import check_policy
 
 MOST_VERSIONS = 5
 
@@ -25,7 +25,7 @@ def create_policy_version(call: Call, request: Request) -> Answer:
             "existing version."
         )
     number = policy.last_version + 1
-    version = PolicyVersion(id=f"v{number}", document=check_policy(request["PolicyDocument"]), created=call.now)
+    version = PolicyVersion(id=f"v{number}", document=check_policy(request["PolicyDocument"], managed=True), created=call.now)
     default = version.id if request.get("SetAsDefault") else policy.default_version
     after = replace(
         policy, versions=(*policy.versions, version), last_version=number, default_version=default, updated=call.now

@@ -12,9 +12,10 @@ from typing import Any
 
 from sidedoor import errors, ids
 from sidedoor.call import Answer, Call, Request
-from sidedoor.identity.constraints import check_policy, check_range
+from sidedoor.identity.constraints import check_range
 from sidedoor.identity.credentials import account_of_key, new_temporary_key
 from sidedoor.identity.model import AccessKey, Caller, CallerKind, Role
+from sidedoor.identity.policy_grammar import check_policy
 from sidedoor.identity.trust import may_assume, parse_role_arn
 
 HOUR = 3600

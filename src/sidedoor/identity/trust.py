@@ -6,12 +6,12 @@ Rule 2: what is not understood fails closed: it makes an ``Allow`` not match and
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
 
 from sidedoor import errors
-from sidedoor.identity.constraints import statements
 from sidedoor.identity.model import Caller, root_arn
 
 _ACTIONS = frozenset({"*", "sts:*", "sts:assumerole"})
@@ -29,6 +29,22 @@ def check_trust_policy(text: str) -> str:
         if "Action" not in statement and "NotAction" not in statement:
             raise errors.MalformedPolicyDocument("Missing required field Action.")
     return text
+
+
+def statements(text: str) -> list[Mapping[str, Any]]:
+    """The statements of a trust policy, each with an effect. Raises ``MalformedPolicyDocument``."""
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        raise errors.MalformedPolicyDocument("This policy contains invalid Json") from None
+    if not isinstance(document, dict) or not document.get("Statement"):
+        raise errors.MalformedPolicyDocument("Missing required field Statement.")
+    found = document["Statement"]
+    found = found if isinstance(found, list) else [found]
+    for statement in found:
+        if not isinstance(statement, dict) or statement.get("Effect") not in ("Allow", "Deny"):
+            raise errors.MalformedPolicyDocument("Each statement needs to be an object with the Effect Allow or Deny.")
+    return found
 
 
 def _is_principal(value: object) -> bool:
