@@ -1,8 +1,8 @@
 """The database: connect, migrate, read and write transactions. SQLite (WAL) by default, PostgreSQL by URL.
 
-Writers are serial: a lock in this process, and against other processes ``BEGIN IMMEDIATE`` on SQLite and the lock on the
-revision's row on PostgreSQL. So the order of revisions is the order of commits, and a watcher that has seen revision n has
-seen everything before it.
+Writers are serial: they take turns in this process (``writers.py``), and against other processes ``BEGIN IMMEDIATE`` on
+SQLite and the lock on the revision's row on PostgreSQL. So the order of revisions is the order of commits, and a watcher that
+has seen revision n has seen everything before it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import json
 import logging
 import os
 import sqlite3
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -20,9 +19,11 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.pool import PoolProxiedConnection
 
 from sidedoor.store.statements import Connection, Statements
 from sidedoor.store.tables import Tables
+from sidedoor.store.writers import Writers
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +60,7 @@ class Store:
         self.engine = _sqlite_engine(self._url) if self._sqlite else _postgresql_engine(self._url)
         self._readers = _sqlite_engine(self._url, reads_only=True) if self._sqlite else self.engine
         self._statements = Statements(self.engine.dialect)
-        self._writer = threading.Lock()
+        self._writers = Writers(lambda: self._begun(self.engine, _SQLITE_WRITE if self._sqlite else _POSTGRESQL_WRITE))
         self._watchers: list[Callable[[int], None]] = []
 
     @property
@@ -101,33 +102,36 @@ class Store:
     @contextmanager
     def read(self) -> Iterator[Tables]:
         """A snapshot: everything read in it is of one moment, and nothing can be written."""
-        with self._transaction(self._readers, _SQLITE_READ if self._sqlite else _POSTGRESQL_READ) as connection:
-            yield Tables(connection)
+        driver = self._begun(self._readers, _SQLITE_READ if self._sqlite else _POSTGRESQL_READ)
+        try:
+            yield Tables(Connection(driver, self._statements))
+            driver.cursor().execute("COMMIT")
+        finally:
+            driver.close()  # back to the pool, which rolls back what has not come to its end
 
     @contextmanager
     def write(self) -> Iterator[Tables]:
-        """The only writer until it ends: commits at the end of the block, rolls back when it raises."""
-        opening = _SQLITE_WRITE if self._sqlite else _POSTGRESQL_WRITE
-        with self._writer, self._transaction(self.engine, opening) as connection:
-            tables = Tables(connection)
+        """The only writer until it ends: commits at the end of the block, undoes its work when it raises."""
+        with self._writers.turn() as driver:
+            tables = Tables(Connection(driver, self._statements))
             yield tables
-            revision = tables.journal.write(connection)
+            revision = tables.journal.write(tables.connection)
         if revision is not None:
             for watcher in tuple(self._watchers):
                 watcher(revision)
 
-    @contextmanager
-    def _transaction(self, engine: sa.Engine, opening: Sequence[str]) -> Iterator[Connection]:
-        """A transaction that these statements begin."""
+    @staticmethod
+    def _begun(engine: sa.Engine, opening: Sequence[str]) -> PoolProxiedConnection:
+        """A connection with a transaction that these statements begin."""
         driver = engine.raw_connection()
         try:
             cursor = driver.cursor()
             for statement in opening:
                 cursor.execute(statement)
-            yield Connection(driver, self._statements)
-            cursor.execute("COMMIT")
-        finally:
-            driver.close()  # back to the pool, which rolls back what was not committed
+        except BaseException:
+            driver.close()
+            raise
+        return driver
 
     def watch(self, watcher: Callable[[int], None]) -> Callable[[], None]:
         """Calls ``watcher`` with the revision after each commit of this process. Returns the function that ends it."""
