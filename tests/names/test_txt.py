@@ -110,16 +110,20 @@ def test_a_port_without_a_server_is_no_answer() -> None:
 
 
 def test_the_hosts_servers_are_those_of_its_file_at_that_moment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    file = tmp_path / "resolv.conf"
-    read = dns.resolver.BaseResolver.read_resolv_conf
-    monkeypatch.setattr(dns.resolver.BaseResolver, "read_resolv_conf", lambda self, _: read(self, str(file)))
+    file, read = tmp_path / "resolv.conf", dns.resolver.BaseResolver.read_resolv_conf
 
-    async def scenario() -> None:
-        resolver = TxtResolver(seconds=0.5)
+    async def scenario(server: Authority, _: TxtResolver) -> None:
+        def read_ours(resolver: dns.resolver.BaseResolver, _: str) -> None:
+            read(resolver, str(file))
+            resolver.port = server.port  # such a file cannot name a port
+
+        monkeypatch.setattr(dns.resolver.BaseResolver, "read_resolv_conf", read_ours)
+        server.texts[NAME] = ["vpce:One"]
+        resolver = TxtResolver()
         with pytest.raises(Unanswered):
             await resolver.texts(NAME)  # no such file: a host without DNS
-        file.write_text("nameserver 127.0.0.1\n")
-        with pytest.raises(Unanswered):
-            await resolver.texts(NAME)
+        file.write_text("search elsewhere.example.net\nnameserver 127.0.0.1\n")
+        assert await resolver.texts(NAME) == (b"vpce:One",)
+        assert server.asked == [NAME]
 
-    asyncio.run(scenario())
+    play(scenario)

@@ -182,6 +182,7 @@ def test_the_doctor_says_of_everything_whether_and_why_not() -> None:
     [
         (("--dev", "--listen", "0.0.0.0:0"), "--dev accepts any secret, so it is refused on 0.0.0.0: listen on 127.0.0.1"),
         (("--listen", "4680"), "4680 is no address to listen on: give host:port, for example 127.0.0.1:4680."),
+        (("--verify-dns", "dns.example.com"), "dns.example.com is none of own, host, trust and no DNS server's address"),
     ],
 )
 def test_what_up_cannot_be_told_is_refused_in_a_sentence(arguments: tuple[str, ...], sentence: str, tmp_path: Path) -> None:

@@ -191,6 +191,8 @@ def _verifier(store: Store, settings: Settings) -> Verifier:
     upstream = None if own or settings.verify_dns == HOST else server_address(settings.verify_dns)
     texts = None if own else TxtResolver(upstream).texts
     trust = settings.verify_dns == TRUST
+    if trust:
+        log.warning("every private DNS name counts as proved, whoever asks for it", extra={"action": "private_dns.trust"})
     return Verifier(store, texts=texts, trust=trust, every=settings.verify_dns_seconds, clock=utc_now)
 
 
