@@ -26,6 +26,7 @@ from sidedoor.errors.identity import (
     LimitExceeded,
     MalformedPolicyDocument,
     NoSuchEntity,
+    SessionTagsInvalid,
 )
 from sidedoor.errors.instances import (
     AttachmentNotFound,
@@ -299,6 +300,7 @@ __all__ = [
     "ServiceIdNotFound",
     "ServiceNameInvalid",
     "ServiceNotFound",
+    "SessionTagsInvalid",
     "SignatureDoesNotMatch",
     "SslPolicyNotFound",
     "SubnetConflict",
