@@ -250,3 +250,32 @@ def test_an_expired_key_is_told_so_for_a_day_and_then_removed(world: Any) -> Non
     assert old[-1]["AccessKeyId"] not in keys
     assert permanent in keys
     assert len(keys) == 4
+
+
+def test_the_policy_and_the_tags_of_a_session_take_room(world: Any) -> None:
+    arn = new_role(world)
+    assert "PackedPolicySize" not in assumed(world, arn)
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]})
+    tags = [{"Key": "team", "Value": "a"}]
+    both = assumed(world, arn, Policy=policy, Tags=tags, TransitiveTagKeys=["Team"])["PackedPolicySize"]
+    assert (
+        both >= assumed(world, arn, Policy=policy)["PackedPolicySize"] > assumed(world, arn, Tags=tags)["PackedPolicySize"] > 0
+    )
+    with pytest.raises(errors.MalformedPolicyDocument):
+        assumed(world, arn, Policy="{}")
+
+
+@pytest.mark.parametrize(
+    ("asked", "reason"),
+    [
+        ({"TransitiveTagKeys": ["team"]}, "The specified transitive tag key must be included in the requested tags."),
+        (
+            {"Tags": [{"Key": "team", "Value": "a"}, {"Key": "Team", "Value": "b"}]},
+            "Duplicate tag keys found. Please note that Tag keys are case insensitive.",
+        ),
+    ],
+)
+def test_the_tags_of_a_session_are_looked_over(world: Any, asked: dict[str, Any], reason: str) -> None:
+    with pytest.raises(errors.SessionTagsInvalid) as caught:
+        assumed(world, new_role(world), **asked)
+    assert (caught.value.code, caught.value.message) == ("InvalidParameterValue", reason)

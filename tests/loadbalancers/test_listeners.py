@@ -84,7 +84,11 @@ def test_the_target_group_may_be_named_in_either_form_or_in_both(site: Site) -> 
         ({"Protocol": "UDP"}, errors.UnsupportedProtocol, "UDP are not supported yet; use TCP"),
         ({"Protocol": "HTTP"}, errors.ValidationError, "Listener protocol 'HTTP' must be one of 'UDP, TCP, TLS, TCP_UDP'"),
         ({"Protocol": "GENEVE"}, errors.ValidationError, "Listener protocol 'GENEVE' must be one of"),
-        ({"Protocol": "INVALID"}, errors.ValidationError, "Value 'INVALID' at 'protocol' failed to satisfy constraint"),
+        (
+            {"Protocol": "INVALID"},
+            errors.ValidationError,
+            r"'INVALID' at 'protocol' failed .* \[HTTP, HTTPS, UDP, TCP, TLS, TCP_UDP\]$",
+        ),
         ({"port": None}, errors.ValidationError, "port must be specified"),
         ({"port": 0}, errors.ValidationError, "between 1 and 65535"),
         ({"port": 65536}, errors.ValidationError, "between 1 and 65535"),

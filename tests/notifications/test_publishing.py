@@ -120,7 +120,8 @@ def attribute(name: str = "attr1", **value: Any) -> dict[str, Any]:
         ({"Subject": ""}, "InvalidParameter: Invalid parameter: Subject"),
         ({"Subject": "two\nlines"}, "InvalidParameter: Invalid parameter: Subject"),
         ({"Subject": " space"}, "InvalidParameter: Invalid parameter: Subject"),
-        ({"Subject": "é"}, "InvalidParameter: Invalid parameter: Subject"),
+        ({"Subject": "a\x7f"}, "InvalidParameter: Invalid parameter: Subject"),
+        ({"Subject": "two\u2028lines"}, "InvalidParameter: Invalid parameter: Subject"),
         ({"Subject": "x" * 101}, "InvalidParameter: Invalid parameter: Subject"),
         ({"MessageStructure": "xml"}, "InvalidParameter: Invalid parameter: MessageStructure"),
         ({"MessageStructure": "json"}, "Message Structure - JSON message body failed to parse"),
@@ -155,6 +156,7 @@ def test_messages_that_are_not_taken(world: Any, parts: dict[str, Any], said: st
     [
         {"Message": "x" * 262_144},
         {"Subject": "x" * 100},
+        {"Subject": "é 漢字 " + "x" * 95},
         {"MessageStructure": "json", "Message": '{"default": "a", "email": "b"}'},
         attribute("a.b-c_D9", DataType="Number.float", StringValue="-1.5"),
     ],

@@ -26,6 +26,7 @@ from sidedoor.errors.identity import (
     LimitExceeded,
     MalformedPolicyDocument,
     NoSuchEntity,
+    SessionTagsInvalid,
 )
 from sidedoor.errors.instances import (
     AttachmentLimitExceeded,
@@ -329,6 +330,7 @@ __all__ = [
     "ServiceIdNotFound",
     "ServiceNameInvalid",
     "ServiceNotFound",
+    "SessionTagsInvalid",
     "SignatureDoesNotMatch",
     "SslPolicyNotFound",
     "SubnetConflict",

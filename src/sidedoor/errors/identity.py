@@ -39,6 +39,12 @@ class LimitExceeded(ApiError):
     status = 409
 
 
+class SessionTagsInvalid(ApiError):
+    """The tags of the session are not valid."""
+
+    code = "InvalidParameterValue"
+
+
 class MalformedPolicyDocument(ApiError):
     """Syntax errors in policy."""
 

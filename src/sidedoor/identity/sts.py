@@ -52,6 +52,7 @@ def assume_role(call: Call, request: Request) -> Answer:
         reason = "there is no such role" if role is None else "the role's trust policy does not allow it"
         call.explain("sts.assume-role-denied", reason, role=arn)
         raise errors.AccessDenied(principal=call.caller.arn, action="sts:AssumeRole", resource=arn)
+    packed = _packed_size(request)
     assumed = Caller(
         account=account, arn=f"arn:aws:sts::{account}:assumed-role/{name}/{session}",
         user_id=f"{role.id if role else _role_id(arn)}:{session}", principal=arn, kind=CallerKind.ASSUMED_ROLE,
@@ -61,7 +62,31 @@ def assume_role(call: Call, request: Request) -> Answer:
     return {
         "Credentials": _credentials(key),
         "AssumedRoleUser": {"AssumedRoleId": assumed.user_id, "Arn": assumed.arn},
+        **({"PackedPolicySize": packed} if packed else {}),
     }
+
+
+def _packed_size(request: Request) -> int:
+    """How much of the room for a session's policy and tags is taken, in percent, after a look at both."""
+    policy: str = request.get("Policy") or ""
+    _check_session_policy(policy)
+    tags = {str(tag["Key"]): str(tag["Value"]) for tag in request.get("Tags") or ()}
+    keys = [key.lower() for key in tags]
+    if len(set(keys)) < len(request.get("Tags") or ()):
+        raise errors.SessionTagsInvalid("Duplicate tag keys found. Please note that Tag keys are case insensitive.")
+    if any(key.lower() not in keys for key in request.get("TransitiveTagKeys") or ()):
+        raise errors.SessionTagsInvalid("The specified transitive tag key must be included in the requested tags.")
+    return -(-(len(policy) + sum(len(key) + len(value) for key, value in tags.items())) * 100 // LONGEST_SESSION_POLICY)
+
+
+def _check_session_policy(policy: str) -> None:
+    if len(policy) > LONGEST_SESSION_POLICY:
+        raise errors.ValidationError(
+            f"1 validation error detected: Value '{policy[:_QUOTED]}...' at 'policy' failed to satisfy constraint: "
+            f"Member must have length less than or equal to {LONGEST_SESSION_POLICY}"
+        )
+    if policy:
+        check_policy(policy)
 
 
 def _session_name(request: Request) -> str:
@@ -121,14 +146,7 @@ def get_federation_token(call: Call, request: Request) -> Answer:
     name, own = _federated_name(request), call.tables.access_keys.find(call.caller.access_key_id)
     if own is not None and own.session_token is not None:
         raise errors.AccessDenied("Cannot call GetFederationToken with session credentials")
-    policy: str = request.get("Policy") or ""
-    if len(policy) > LONGEST_SESSION_POLICY:
-        raise errors.ValidationError(
-            f"1 validation error detected: Value '{policy[:_QUOTED]}...' at 'policy' failed to satisfy constraint: "
-            f"Member must have length less than or equal to {LONGEST_SESSION_POLICY}"
-        )
-    if policy:
-        check_policy(policy)
+    packed = _packed_size(request)
     federated = Caller(
         account=call.account, arn=f"arn:aws:sts::{call.account}:federated-user/{name}", user_id=f"{call.account}:{name}",
         principal=f"arn:aws:sts::{call.account}:federated-user/{name}", kind=CallerKind.FEDERATED_USER, access_key_id="",
@@ -140,7 +158,7 @@ def get_federation_token(call: Call, request: Request) -> Answer:
     return {
         "Credentials": _credentials(key),
         "FederatedUser": {"FederatedUserId": federated.user_id, "Arn": federated.arn},
-        "PackedPolicySize": len(policy) * 100 // LONGEST_SESSION_POLICY,
+        "PackedPolicySize": packed,
     }
 
 

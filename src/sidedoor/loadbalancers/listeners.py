@@ -61,7 +61,7 @@ def create_listener(call: Call, request: Request) -> Answer:
 def _protocol(protocol: str | None) -> str:
     if not protocol:
         raise errors.ValidationError("A listener protocol must be specified")
-    choices.check("protocol", protocol, choices.PROTOCOLS)
+    choices.check("protocol", protocol, choices.PROTOCOLS, shown=choices.LISTENER_PROTOCOLS)
     if protocol not in LISTENER_TO_GROUP:
         raise errors.ValidationError(f"Listener protocol '{protocol}' must be one of 'UDP, TCP, TLS, TCP_UDP'")
     if protocol != "TCP":

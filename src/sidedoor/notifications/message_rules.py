@@ -53,8 +53,8 @@ def _check_body(entry: Mapping[str, Any]) -> None:
 
 
 def _is_subject(text: str) -> bool:
-    """ASCII, one line, that begins with a letter, number or punctuation."""
-    return re.fullmatch(rf"[!-~][ -~]{{0,{LONGEST_SUBJECT - 1}}}", text) is not None
+    """Text of one line without control characters (SNS API reference, ``Publish``), that does not begin with a space."""
+    return 1 <= len(text) <= LONGEST_SUBJECT and text.isprintable() and not text.startswith(" ")
 
 
 def _check_structured(body: str) -> None:
