@@ -7,7 +7,13 @@ from typing import Any
 import pytest
 
 from sidedoor import errors
-from sidedoor.identity.access_keys import create_access_key, delete_access_key, list_access_keys, update_access_key
+from sidedoor.identity.access_keys import (
+    create_access_key,
+    delete_access_key,
+    get_access_key_last_used,
+    list_access_keys,
+    update_access_key,
+)
 from sidedoor.identity.credentials import authenticate
 from sidedoor.identity.model import Caller, CallerKind
 from sidedoor.identity.sts import get_session_token
@@ -51,6 +57,17 @@ def test_without_a_name_the_keys_are_those_of_the_one_who_asks(world: Any, key: 
     assert root["UserName"] == "<root_account>"
     assert caller_of(world, root["AccessKeyId"])[1].kind is CallerKind.ROOT
     assert [one["AccessKeyId"] for one in world.ask(list_access_keys)["AccessKeyMetadata"]] == [root["AccessKeyId"]]
+
+
+def test_whose_key_it_is_can_be_asked_in_its_account_alone(world: Any, key: dict[str, Any]) -> None:
+    which = {"AccessKeyId": key["AccessKeyId"]}
+    never = {"ServiceName": "N/A", "Region": "N/A"}
+    assert world.ask(get_access_key_last_used, **which) == {"UserName": "ann", "AccessKeyLastUsed": never}
+    with pytest.raises(errors.NoSuchEntity, match=key["AccessKeyId"]):
+        world.ask(get_access_key_last_used, account=CONSUMER, **which)
+    temporary = world.ask(get_session_token)["Credentials"]["AccessKeyId"]
+    with pytest.raises(errors.NoSuchEntity, match=temporary):
+        world.ask(get_access_key_last_used, AccessKeyId=temporary)
 
 
 def test_a_user_has_two_keys_at_most(world: Any, key: dict[str, Any]) -> None:

@@ -14,9 +14,11 @@ from sidedoor.instances.attributes import modify_instance_attribute
 from sidedoor.instances.operations import (
     describe_instance_status,
     describe_instances,
+    monitor_instances,
     start_instances,
     stop_instances,
     terminate_instances,
+    unmonitor_instances,
 )
 from sidedoor.networks.interfaces import (
     create_network_interface,
@@ -303,3 +305,19 @@ def test_the_status_is_that_of_running_instances_unless_all_are_asked_for(lab: L
     assert [one["InstanceStatus"]["Status"] for one in both] == ["ok", "not-applicable"]
     named = lab.ask(describe_instance_status, InstanceIds=[stopped["InstanceId"]])
     assert named["InstanceStatuses"] == []
+
+
+def test_monitoring_goes_on_and_off_and_what_is_so_already_says_so(lab: Lab) -> None:
+    instance = lab.run()
+    which = {"InstanceIds": [instance["InstanceId"]]}
+    for operation, passing, lasting in (
+        (monitor_instances, "pending", "enabled"),
+        (unmonitor_instances, "disabling", "disabled"),
+    ):
+        for shown in (passing, lasting):
+            (answer,) = lab.ask(operation, **which)["InstanceMonitorings"]
+            assert answer == {"InstanceId": instance["InstanceId"], "Monitoring": {"State": shown}}
+        assert lab.described(instance)["Monitoring"] == {"State": lasting}
+    terminate(lab, instance)
+    with pytest.raises(errors.IncorrectInstanceState):
+        lab.ask(monitor_instances, **which)

@@ -88,6 +88,17 @@ def delete_access_key(call: Call, request: Request) -> Answer:
     return {}
 
 
+def get_access_key_last_used(call: Call, request: Request) -> Answer:
+    """https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccessKeyLastUsed.html
+
+    When a key is used is not kept, so that every key shows as one that was not used since AWS began to track it.
+    """
+    key = call.tables.access_keys.find(request["AccessKeyId"])
+    if key is None or key.account != call.account or key.session_token is not None:
+        raise errors.NoSuchEntity(f"The Access Key with id {request['AccessKeyId']} cannot be found.")
+    return {"UserName": key.user_name or ROOT_NAME, "AccessKeyLastUsed": {"ServiceName": "N/A", "Region": "N/A"}}
+
+
 def _owned_key(call: Call, request: Request) -> AccessKey:
     """The key that the request names. Raises ``NoSuchEntity``."""
     for key in _keys(call, _owner(call, request)):

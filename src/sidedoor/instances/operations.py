@@ -1,4 +1,4 @@
-"""Describing, stopping, starting and terminating instances.
+"""Describing, stopping, starting, monitoring and terminating instances.
 
 An answer shows the state through which AWS's instance goes (``stopping``); the record is at the end of it already.
 """
@@ -118,6 +118,26 @@ def terminate_instances(call: Call, request: Request) -> Answer:
     changes = [_change(call, one, Event.TERMINATE_REQUESTED) for one in instances]
     forget_terminated(call)
     return {"TerminatingInstances": changes}
+
+
+def monitor_instances(call: Call, request: Request) -> Answer:
+    """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_MonitorInstances.html"""
+    return {"InstanceMonitorings": [_monitored(call, one, True) for one in _named(call, request)]}
+
+
+def unmonitor_instances(call: Call, request: Request) -> Answer:
+    """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_UnmonitorInstances.html"""
+    return {"InstanceMonitorings": [_monitored(call, one, False) for one in _named(call, request)]}
+
+
+def _monitored(call: Call, instance: Instance, on: bool) -> dict[str, Any]:
+    """Keeps that an instance is, or is not, to be monitored in detail; there are no metrics here."""
+    if instance.state is InstanceState.TERMINATED:
+        raise errors.IncorrectInstanceState(id=instance.id, state=instance.state.value)
+    if instance.monitoring is on:
+        return {"InstanceId": instance.id, "Monitoring": {"State": "enabled" if on else "disabled"}}
+    call.tables.instances.update(instance, replace(instance, monitoring=on))
+    return {"InstanceId": instance.id, "Monitoring": {"State": "pending" if on else "disabling"}}
 
 
 def _named(call: Call, request: Request) -> Sequence[Instance]:
