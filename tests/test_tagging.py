@@ -25,7 +25,7 @@ def test_a_specification_for_another_type_is_refused() -> None:
     request = {"TagSpecifications": [specification(("a", "1"), resource_type="subnet")]}
     with pytest.raises(errors.InvalidParameterValue, match=r"'subnet' is not a valid taggable resource type"):
         tagging.from_specifications(request, "vpc")
-    with pytest.raises(errors.InvalidParameterValue, match="must have a value"):
+    with pytest.raises(errors.InvalidParameter, match="must have a value"):
         tagging.from_specifications({"TagSpecifications": [{"Tags": []}]}, "vpc")
 
 

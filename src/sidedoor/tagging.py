@@ -25,7 +25,7 @@ def from_specifications(request: Mapping[str, Any], resource_type: str) -> dict[
     for specification in request.get("TagSpecifications") or ():
         kind = specification.get("ResourceType")
         if kind is None:
-            raise errors.InvalidParameterValue("Tag specification resource type must have a value")
+            raise errors.InvalidParameter("Tag specification resource type must have a value")
         if kind != resource_type:
             raise errors.InvalidParameterValue(f"'{kind}' is not a valid taggable resource type for this operation.")
         asked += specification.get("Tags") or ()

@@ -65,7 +65,10 @@ def test_regions_are_listed_and_filtered(world: Any) -> None:
 def test_an_account_without_a_default_vpc_says_so(world: Any) -> None:
     attributes = world.ask(describe_account_attributes)["AccountAttributes"]
     values = {one["AttributeName"]: one["AttributeValues"][0]["AttributeValue"] for one in attributes}
-    assert values == {"supported-platforms": "VPC", "default-vpc": "none"}
+    assert values == {
+        "supported-platforms": "VPC", "default-vpc": "none", "max-instances": "20", "max-elastic-ips": "5",
+        "vpc-max-elastic-ips": "5", "vpc-max-security-groups-per-interface": "5",
+    }  # fmt: skip
     (one,) = world.ask(describe_account_attributes, AttributeNames=["default-vpc"])["AccountAttributes"]
     assert one["AttributeName"] == "default-vpc"
     with pytest.raises(errors.InvalidParameterValue, match="max-elastic-cats"):

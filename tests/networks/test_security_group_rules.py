@@ -270,3 +270,35 @@ def test_a_description_can_be_set_and_removed(world: Any, group_id: str) -> None
 def test_another_accounts_group_cannot_be_opened(world: Any, group_id: str) -> None:
     with pytest.raises(errors.GroupNotFound):
         world.ask(authorize_security_group_ingress, account=CONSUMER, GroupId=group_id, **HTTPS, CidrIp="0.0.0.0/0")
+
+
+def test_the_sources_of_a_permission_keep_their_order(world: Any, group_id: str) -> None:
+    ranges = [{"CidrIp": f"192.0.2.{number}/32"} for number in (9, 3, 7, 1)]
+    allow(world, group_id, IpPermissions=[{**HTTPS, "IpRanges": ranges[:3]}])
+    allow(world, group_id, IpPermissions=[{**HTTPS, "IpRanges": ranges[3:]}])
+    (group,) = world.ask(describe_security_groups, GroupIds=[group_id])["SecurityGroups"]
+    assert group["IpPermissions"][0]["IpRanges"] == ranges
+    rules = world.ask(describe_security_group_rules, Filters=[{"Name": "group-id", "Values": [group_id]}])
+    shown = [rule["CidrIpv4"] for rule in rules["SecurityGroupRules"]]
+    assert shown == ["0.0.0.0/0", *(one["CidrIp"] for one in ranges)]
+
+
+def test_a_group_has_sixty_rules_in_a_direction_at_most(world: Any, group_id: str) -> None:
+    sixty = [{"CidrIp": f"10.0.{number}.0/24"} for number in range(60)]
+    allow(world, group_id, IpPermissions=[{**HTTPS, "IpRanges": sixty}])
+    with pytest.raises(errors.RulesLimitExceeded):
+        allow(world, group_id, IpPermissions=[{**HTTPS, "IpRanges": [{"CidrIp": "10.1.0.0/24"}]}])
+
+
+def test_rules_are_not_looked_for_in_what_cannot_be_a_group(world: Any, group_id: str) -> None:
+    with pytest.raises(errors.GroupIdMalformed, match="The security group ID 'foobar' is malformed"):
+        world.ask(describe_security_group_rules, Filters=[{"Name": "group-id", "Values": [group_id, "foobar"]}])
+    elsewhere = [{"Name": "group-id", "Values": ["sg-0123456789abcdef0"]}]
+    assert world.ask(describe_security_group_rules, Filters=elsewhere)["SecurityGroupRules"] == []
+
+
+def test_a_changed_rule_says_its_protocol(world: Any, group_id: str) -> None:
+    (rule,) = allow(world, group_id, IpPermissions=[{**HTTPS, "IpRanges": [{"CidrIp": "10.0.0.0/8"}]}])
+    change = {"SecurityGroupRuleId": rule["SecurityGroupRuleId"], "SecurityGroupRule": {"CidrIpv4": "10.0.0.0/9"}}
+    with pytest.raises(errors.InvalidParameterValue, match="must specify protocols explicitly"):
+        world.ask(modify_security_group_rules, GroupId=group_id, SecurityGroupRules=[change])

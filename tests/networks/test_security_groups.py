@@ -167,3 +167,8 @@ def test_the_groups_of_one_vpc_are_listed(world: Any) -> None:
         assert answer["SecurityGroupForVpcs"] == groups[1:]
     with pytest.raises(errors.VpcNotFound):
         world.ask(get_security_groups_for_vpc, account="222222222222", VpcId=first)
+
+
+def test_a_group_needs_a_description(world: Any) -> None:
+    with pytest.raises(errors.MissingParameter, match="GroupDescription"):
+        world.ask(create_security_group, GroupName="web", Description="")

@@ -137,6 +137,12 @@ class PermissionDuplicate(ApiError):
     code = "InvalidPermission.Duplicate"
 
 
+class RulesLimitExceeded(ApiError):
+    """The maximum number of rules per security group has been reached."""
+
+    code = "RulesPerSecurityGroupLimitExceeded"
+
+
 class PermissionNotFound(ApiError):
     """The specified rule does not exist in this security group."""
 

@@ -100,7 +100,7 @@ def to_wire(view: View) -> dict[str, Any]:
         },
         **_given(instance),
         **_network(view),
-        "Tags": tagging.to_wire(instance.tags),
+        **({"Tags": tagging.to_wire(instance.tags)} if instance.tags else {}),
     }
 
 

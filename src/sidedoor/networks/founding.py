@@ -71,7 +71,7 @@ def _add_default_group(call: Call, vpc: Vpc) -> None:
             SecurityGroupRule(
                 id=call.new_id("sgr"), account=vpc.account, region=vpc.region, group_id=group.id, egress=egress,
                 protocol="-1", from_port=-1, to_port=-1, cidr="0.0.0.0/0" if egress else None,
-                referenced_group_id=None if egress else group.id,
+                referenced_group_id=None if egress else group.id, created=call.now,
             )
         )  # fmt: skip
 

@@ -55,9 +55,8 @@ def attach_internet_gateway(call: Call, request: Request) -> Answer:
 def detach_internet_gateway(call: Call, request: Request) -> Answer:
     """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DetachInternetGateway.html"""
     gateway = lookup.owned_gateway(call, request["InternetGatewayId"])
-    vpc = lookup.owned_vpc(call, request["VpcId"])
-    if gateway.vpc_id != vpc.id:
-        raise errors.GatewayNotAttached(id=gateway.id, vpc_id=vpc.id)
+    if gateway.vpc_id != request["VpcId"]:
+        raise errors.GatewayNotAttached(id=gateway.id, vpc_id=request["VpcId"])
     for association in call.tables.route_table_associations.where(gateway_id=gateway.id):
         raise in_use(call, "internetGateway", gateway.id, association.table_id)
     call.tables.internet_gateways.update(gateway, replace(gateway, vpc_id=None))

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network
+
+BEFORE = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -169,7 +171,10 @@ class SecurityGroup:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SecurityGroupRule:
-    """One permission of one group. ``from_port``/``to_port`` are -1 for all. Exactly one of the sources is set."""
+    """One permission of one group. ``from_port``/``to_port`` are -1 for all. Exactly one of the sources is set.
+
+    ``created`` is what answers order rules by; a rule that is older than this field has none worth the name.
+    """
 
     id: str
     version: int = 0
@@ -185,6 +190,7 @@ class SecurityGroupRule:
     referenced_group_id: str | None = None
     prefix_list_id: str | None = None
     description: str | None = None
+    created: datetime = BEFORE
     tags: dict[str, str] = field(default_factory=dict)
 
 

@@ -40,10 +40,19 @@ def _check_known(asked: Sequence[str], known: Sequence[str], what: str) -> None:
         raise errors.InvalidParameterValue(f"Invalid {what}: [{', '.join(unknown)}]")
 
 
+_QUOTAS: Mapping[str, str] = {
+    "max-instances": "20",
+    "vpc-max-security-groups-per-interface": "5",
+    "max-elastic-ips": "5",
+    "vpc-max-elastic-ips": "5",
+}
+"""What AWS says of a new account (EC2 API reference, ``DescribeAccountAttributes``). Nothing here is held to it."""
+
+
 def describe_account_attributes(call: Call, request: Request) -> Answer:
     """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeAccountAttributes.html"""
     vpc = default_vpc(call)
-    values = {"supported-platforms": "VPC", "default-vpc": vpc.id if vpc else "none"}
+    values = {"supported-platforms": "VPC", "default-vpc": vpc.id if vpc else "none", **_QUOTAS}
     asked = request.get("AttributeNames") or list(values)
     for name in asked:
         if name not in values:

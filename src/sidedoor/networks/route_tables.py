@@ -121,6 +121,8 @@ def replace_route_table_association(call: Call, request: Request) -> Answer:
     table = lookup.owned_route_table(call, request["RouteTableId"])
     if table.vpc_id != association.vpc_id:
         raise errors.InvalidParameterValue(f"route table {table.id} and {association.id} belong to different networks")
+    if table.id == association.table_id:
+        return {"NewAssociationId": association.id, "AssociationState": _ASSOCIATED}
     call.tables.route_table_associations.remove(association)
     new = _associate(call, table, association.subnet_id, association.gateway_id)
     return {"NewAssociationId": new.id, "AssociationState": _ASSOCIATED}

@@ -18,6 +18,9 @@ from sidedoor.networks.security_groups import named_group
 from sidedoor.networks.traffic import Traffic
 from sidedoor.paging import page
 
+MOST_RULES = 60
+"""Of one group in one direction (Amazon VPC quotas, "Inbound or outbound rules per security group")."""
+
 
 def authorize_security_group_ingress(call: Call, request: Request) -> Answer:
     """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_AuthorizeSecurityGroupIngress.html"""
@@ -47,15 +50,17 @@ def _authorize(call: Call, request: Request, *, egress: bool) -> Answer:
     for one in asked:
         if one in there:
             raise errors.PermissionDuplicate(rule=one)
-    added = [_add(call, group, one, egress=egress, tags=tags) for one in asked]
+    if len(there) + len(asked) > MOST_RULES:
+        raise errors.RulesLimitExceeded
+    rule_ids = sorted(call.new_id("sgr") for _ in asked)
+    added = [_add(call, group, one, id=rule_id, egress=egress, tags=tags) for rule_id, one in zip(rule_ids, asked, strict=True)]
     return {"Return": True, "SecurityGroupRules": [_to_wire(rule, group) for rule in added]}
 
 
-def _add(call: Call, group: SecurityGroup, one: Traffic, *, egress: bool, tags: dict[str, str]) -> SecurityGroupRule:
+def _add(call: Call, group: SecurityGroup, one: Traffic, **more: Any) -> SecurityGroupRule:
     return call.tables.security_group_rules.add(
         SecurityGroupRule(
-            id=call.new_id("sgr"), account=group.account, region=group.region, group_id=group.id, egress=egress, tags=tags,
-            **asdict(one),
+            account=group.account, region=group.region, group_id=group.id, created=call.now, **asdict(one), **more
         )
     )  # fmt: skip
 
@@ -179,11 +184,21 @@ def _describe_anew(call: Call, request: Request, *, egress: bool) -> Answer:
 
 def describe_security_group_rules(call: Call, request: Request) -> Answer:
     """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSecurityGroupRules.html"""
+    for one in request.get("Filters") or ():
+        if one.get("Name") == "group-id":
+            _check_group_ids(one.get("Values") or ())
     rules = lookup.chosen(call, call.tables.security_group_rules, request.get("SecurityGroupRuleIds"), lookup.owned_rule)
     found = filtered(rules, request.get("Filters"), _FILTERS, tags=lambda rule: rule.tags)
     shown, token = page(call, request, found)
     groups = {group.id: group for group in call.tables.security_groups.where(id={rule.group_id for rule in shown})}
     return {"SecurityGroupRules": [_to_wire(rule, groups[rule.group_id]) for rule in shown], "NextToken": token}
+
+
+def _check_group_ids(values: Iterable[str]) -> None:
+    """This one filter takes nothing that could not be a group's id."""
+    for value in values:
+        if not value.startswith("sg-") and "*" not in value:
+            raise errors.GroupIdMalformed(f"The security group ID '{value}' is malformed")
 
 
 def _common_to_wire(rule: SecurityGroupRule) -> dict[str, Any]:

@@ -21,6 +21,8 @@ def create_security_group(call: Call, request: Request) -> Answer:
     if vpc is None:
         raise errors.VpcIdNotSpecified
     name = request["GroupName"]
+    if not request["Description"]:
+        raise errors.MissingParameter(name="GroupDescription")
     _check_texts(name, request["Description"])
     if call.tables.security_groups.where(vpc_id=vpc.id, name=name):
         raise errors.GroupDuplicate(name=name, vpc_id=vpc.id)
@@ -34,7 +36,7 @@ def create_security_group(call: Call, request: Request) -> Answer:
     call.tables.security_group_rules.add(
         SecurityGroupRule(
             id=call.new_id("sgr"), account=call.account, region=call.region, group_id=group.id, egress=True,
-            protocol=traffic.ALL, from_port=-1, to_port=-1, cidr="0.0.0.0/0",
+            protocol=traffic.ALL, from_port=-1, to_port=-1, cidr="0.0.0.0/0", created=call.now,
         )
     )  # fmt: skip
     return {"GroupId": group.id, "SecurityGroupArn": _arn(group), "Tags": tagging.to_wire(group.tags)}

@@ -87,6 +87,10 @@ def _sources(permission: Mapping[str, Any]) -> Iterator[tuple[dict[str, str], st
 
 def of_rule_request(request: Mapping[str, Any]) -> Traffic:
     """The traffic of one ``SecurityGroupRuleRequest``, which has exactly one source."""
+    if not request.get("IpProtocol"):
+        raise errors.InvalidParameterValue(
+            "Invalid value 'null' for protocol. VPC security group rules must specify protocols explicitly."
+        )
     protocol, from_port, to_port = _ports(request)
     readers: Mapping[str, tuple[str, Callable[[str], str]]] = {
         "CidrIpv4": ("cidr", ipv4),
@@ -152,9 +156,9 @@ def ipv6(text: str) -> str:
 
 
 def to_permissions(rules: Iterable[SecurityGroupRule]) -> list[dict[str, Any]]:
-    """``IpPermissions``: one entry for each (protocol, ports), with all its sources."""
+    """``IpPermissions``: one entry for each (protocol, ports), with all its sources in the order in which they are given."""
     grouped: dict[tuple[str, int, int], dict[str, Any]] = {}
-    for rule in sorted(rules, key=lambda rule: (rule.protocol, rule.from_port, rule.to_port, rule.id)):
+    for rule in sorted(rules, key=lambda rule: (rule.protocol, rule.from_port, rule.to_port)):
         ports = (rule.protocol, rule.from_port, rule.to_port)
         member, source = _source_to_wire(rule)
         grouped.setdefault(ports, _empty_permission(*ports))[member].append(source)

@@ -71,3 +71,7 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("secondary", DOCUMENT, nullable=False, server_default="[]"))
     with op.batch_alter_table("interfaces", schema=None) as batch_op:
         batch_op.alter_column("secondary", existing_type=DOCUMENT, existing_nullable=False, server_default=None)
+    with op.batch_alter_table("security_group_rules", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("created", TIME, nullable=False, server_default="1970-01-01 00:00:00.000000"))
+    with op.batch_alter_table("security_group_rules", schema=None) as batch_op:
+        batch_op.alter_column("created", existing_type=TIME, existing_nullable=False, server_default=None)
