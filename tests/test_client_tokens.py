@@ -13,13 +13,13 @@ import pytest
 
 from api_client import ApiClient, botocore_model
 from api_server import served_here
-from conftest import World
 from privatelink_site import CONSUMER, PROVIDER, Site
 from sidedoor import errors
 from sidedoor.api import OPERATIONS
 from sidedoor.call import OLD_TOKENS_AT_ONCE, TOKEN_LIFE
 from sidedoor.store.engine import Store
 from store_dump import differences, dump
+from world import World
 
 TOPIC = f"arn:aws:sns:us-east-1:{CONSUMER}:news"
 NFN = "CreateVpcEndpointConnectionNotification"

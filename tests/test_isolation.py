@@ -20,7 +20,6 @@ import pytest
 
 import one_of_everything as everything
 from api_client import botocore_model
-from conftest import World, root
 from sidedoor import errors
 from sidedoor.api import OPERATIONS
 from sidedoor.call import Access, Call, Settings, only_reads, perform
@@ -28,6 +27,7 @@ from sidedoor.networks.defaults import DefaultVpcs
 from sidedoor.store.engine import Store
 from sidedoor.store.schema import KINDS
 from sidedoor.store.tables import Records, Tables
+from world import World, root
 
 OWNER, OTHER = "111111111111", "222222222222"
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
