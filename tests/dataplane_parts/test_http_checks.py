@@ -315,3 +315,26 @@ def test_an_https_check_of_a_server_without_tls_has_failed() -> None:
         writer.close()
 
     play_with(server, scenario)
+
+
+def test_a_handshake_that_never_ends_times_out_and_leaves_nothing_open() -> None:
+    left = asyncio.Event()
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+        left.set()
+
+    async def scenario(world: World) -> None:
+        listening = await asyncio.start_server(silent, "127.0.0.1", 0)
+        async with listening:
+            deaf = host(listening.sockets[0].getsockname()[1])
+            world.set(cluster(deaf, check=replace(HTTP, protocol="HTTPS", unhealthy_threshold=1)))
+            await until(lambda: len(world.clock.timeouts) == 1)
+            world.clock.advance(HTTP.timeout)
+            await world.settled()
+            assert reported(world).reason is HealthReason.TIMEOUT
+            async with asyncio.timeout(10):
+                await left.wait()
+
+    play(scenario)

@@ -56,11 +56,10 @@ def test_a_new_target_group_is_described_as_aws_describes_it(site: Site) -> None
         "HealthCheckTimeoutSeconds": 10,
         "HealthyThresholdCount": 5,
         "UnhealthyThresholdCount": 2,
-        "LoadBalancerArns": [],
         "TargetType": "ip",
         "IpAddressType": "ipv4",
     }
-    assert site.ask(describe_target_groups) == {"TargetGroups": [created]}
+    assert site.ask(describe_target_groups) == {"TargetGroups": [{**created, "LoadBalancerArns": []}]}
 
 
 def test_the_target_type_is_instance_unless_asked_otherwise(site: Site) -> None:
@@ -253,7 +252,7 @@ def test_an_http_check_keeps_what_it_is_told(site: Site) -> None:
     }  # fmt: skip
     made = site.group(**told)
     assert {key: made[key] for key in told} == told
-    assert site.ask(describe_target_groups) == {"TargetGroups": [made]}
+    assert site.ask(describe_target_groups) == {"TargetGroups": [{**made, "LoadBalancerArns": []}]}
 
 
 def test_a_check_changes_its_protocol_and_what_belongs_to_it(site: Site) -> None:
@@ -343,7 +342,6 @@ def test_changed_attributes_stay_and_reach_the_record(site: Site) -> None:
     ("key", "good", "bad"),
     [
         ("deregistration_delay.timeout_seconds", ("0", "3600"), ("-1", "3601", "soon", "", "²")),
-        ("stickiness.type", ("source_ip",), ("lb_cookie",)),
         ("load_balancing.cross_zone.enabled", ("true", "false", "use_load_balancer_configuration"), ("off",)),
         ("target_group_health.dns_failover.minimum_healthy_targets.count", ("off", "1", "1000"), ("0", "1001")),
         ("target_group_health.unhealthy_state_routing.minimum_healthy_targets.count", ("1",), ("off", "0")),
@@ -375,3 +373,18 @@ def test_a_draining_interval_needs_connections_to_unhealthy_targets_to_stay(site
     kept = {"target_health_state__unhealthy__connection_termination__enabled": "false"}
     changed = set_attributes(site, group, **interval, **kept)
     assert changed["target_health_state.unhealthy.draining_interval_seconds"] == "60"
+
+
+def test_stickiness_is_by_source_address_alone(site: Site) -> None:
+    group = site.group()
+    assert (
+        set_attributes(site, group, stickiness__enabled="true", stickiness__type="source_ip")["stickiness.type"] == "source_ip"
+    )
+    for kind, reason in (
+        ("lb_cookie", "Stickiness type 'lb_cookie' is not supported for target groups with the TCP protocol"),
+        ("app_cookie", "Stickiness type 'app_cookie' is not supported for target groups with the TCP protocol"),
+        ("source_ip_dest_ip", "'Stickiness type' must be one of [app_cookie, lb_cookie, source_ip]"),
+    ):
+        with pytest.raises(errors.InvalidConfigurationRequest) as caught:
+            set_attributes(site, group, stickiness__type=kind)
+        assert caught.value.message == reason

@@ -77,6 +77,9 @@ OTHERS_OF_LOAD_BALANCERS = frozenset(
 )  # fmt: skip
 """Attributes of application load balancers alone."""
 
+STICKINESS_TYPES = ("app_cookie", "lb_cookie", "source_ip")
+"""Of any load balancer; the cookies are an application load balancer's."""
+
 TARGET_GROUP: Mapping[str, Rule] = {
     "deregistration_delay.timeout_seconds": _number(300, 0, 3600),
     "deregistration_delay.connection_termination.enabled": _FLAG,
@@ -143,6 +146,9 @@ def _check_secondary_addresses(before: Mapping[str, str], changed: Mapping[str, 
 
 def changed_target_group(group: TargetGroup, asked: Sequence[Mapping[str, Any]]) -> Attributes:
     """What a target group keeps after a request. Raises ``InvalidConfigurationRequest``."""
+    for attribute in asked:
+        if attribute.get("Key") == "stickiness.type":
+            _check_stickiness(group, str(attribute.get("Value") or ""))
     attributes = group.attributes | _checked("Target group", TARGET_GROUP, asked)
     terminates = attributes.get("target_health_state.unhealthy.connection_termination.enabled", "true") == "true"
     if terminates and attributes.get("target_health_state.unhealthy.draining_interval_seconds", "0") != "0":
@@ -151,6 +157,15 @@ def changed_target_group(group: TargetGroup, asked: Sequence[Mapping[str, Any]])
             "target_health_state.unhealthy.connection_termination.enabled is false"
         )
     return attributes
+
+
+def _check_stickiness(group: TargetGroup, kind: str) -> None:
+    if kind not in STICKINESS_TYPES:
+        raise errors.InvalidConfigurationRequest(f"'Stickiness type' must be one of [{', '.join(STICKINESS_TYPES)}]")
+    if kind != "source_ip":
+        raise errors.InvalidConfigurationRequest(
+            f"Stickiness type '{kind}' is not supported for target groups with the {group.protocol} protocol"
+        )
 
 
 def changed_listener(listener: Listener, asked: Sequence[Mapping[str, Any]]) -> Attributes:

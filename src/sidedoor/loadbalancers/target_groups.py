@@ -29,10 +29,10 @@ def create_target_group(call: Call, request: Request) -> Answer:
     for existing in call.tables.target_groups.where(**call.owned, name=name):
         if not _is_same(existing, wanted):
             raise errors.DuplicateTargetGroupName(name=name)
-        return _answer(call, [existing])
+        return {"TargetGroups": [_to_wire(existing)]}
     if len(call.tables.target_groups.values("id", **call.owned)) >= TARGET_GROUPS:
         raise errors.TooManyTargetGroups(limit=TARGET_GROUPS)
-    return _answer(call, [call.tables.target_groups.add(wanted)])
+    return {"TargetGroups": [_to_wire(call.tables.target_groups.add(wanted))]}
 
 
 def _check_supported(request: Request, target_type: str) -> None:
@@ -150,10 +150,11 @@ def _answer(call: Call, groups: Iterable[TargetGroup]) -> Answer:
     for listener in call.tables.listeners.where(target_group_id=list(balancers)):
         if listener.load_balancer_id not in balancers[listener.target_group_id]:
             balancers[listener.target_group_id].append(listener.load_balancer_id)
-    return {"TargetGroups": [_to_wire(group, balancers[group.id]) for group in groups]}
+    return {"TargetGroups": [_to_wire(group) | {"LoadBalancerArns": balancers[group.id]} for group in groups]}
 
 
-def _to_wire(group: TargetGroup, balancer_ids: list[str]) -> dict[str, Any]:
+def _to_wire(group: TargetGroup) -> dict[str, Any]:
+    """A group but for its load balancers, which CreateTargetGroup does not list."""
     return {
         "TargetGroupArn": group.id,
         "TargetGroupName": group.name,
@@ -161,7 +162,6 @@ def _to_wire(group: TargetGroup, balancer_ids: list[str]) -> dict[str, Any]:
         "Port": group.port,
         "VpcId": group.vpc_id,
         **health_checks.to_wire(group.health_check),
-        "LoadBalancerArns": balancer_ids,
         "TargetType": group.target_type,
         "IpAddressType": "ipv4",
     }
