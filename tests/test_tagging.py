@@ -13,7 +13,7 @@ def specification(*pairs: tuple[str, str], resource_type: str = "vpc") -> dict[s
 
 def test_no_specification_means_no_tags() -> None:
     assert tagging.from_specifications({}, "vpc") == {}
-    assert tagging.from_specifications({"TagSpecifications": [specification()]}, "vpc") == {}
+    assert tagging.from_specifications({"TagSpecifications": []}, "vpc") == {}
 
 
 def test_several_specifications_are_put_together() -> None:
@@ -27,6 +27,8 @@ def test_a_specification_for_another_type_is_refused() -> None:
         tagging.from_specifications(request, "vpc")
     with pytest.raises(errors.InvalidParameter, match="must have a value"):
         tagging.from_specifications({"TagSpecifications": [{"Tags": []}]}, "vpc")
+    with pytest.raises(errors.InvalidParameter, match="at least one tag"):
+        tagging.from_specifications({"TagSpecifications": [{"ResourceType": "vpc"}]}, "vpc")
 
 
 @pytest.mark.parametrize("key", ["", "x" * 128, "aws:name", "AWS:name"])

@@ -28,7 +28,9 @@ def from_specifications(request: Mapping[str, Any], resource_type: str) -> dict[
             raise errors.InvalidParameter("Tag specification resource type must have a value")
         if kind != resource_type:
             raise errors.InvalidParameterValue(f"'{kind}' is not a valid taggable resource type for this operation.")
-        asked += specification.get("Tags") or ()
+        if not specification.get("Tags"):
+            raise errors.InvalidParameter("Tag specification must have at least one tag")
+        asked += specification["Tags"]
     return merged({}, from_wire(asked))
 
 

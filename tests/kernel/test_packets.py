@@ -92,6 +92,24 @@ def test_workloads_of_two_subnets_of_a_vpc_reach_each_other_through_the_router(s
     assert site.pass_bytes(A_FAR, A1, "10.0.0.5") == "10.0.1.5"
 
 
+def test_workloads_in_two_blocks_of_a_vpc_reach_each_other_and_the_resolver(site: Site) -> None:
+    far = workload(0xA31, "100.64.1.5")
+    second_block = segment(0xA3, "100.64.1.0/24", ("100.64.1.4",), (far,))
+    settle(site.driver, VPC_A, network(VPC_A, *TWO_SUBNETS.segments, second_block))
+    assert site.pass_bytes(A1, far.interface_id, "100.64.1.5") == "10.0.0.5"
+    assert site.pass_bytes(far.interface_id, A1, "10.0.0.5") == "100.64.1.5"
+    assert site.pass_bytes(A_FAR, VPC_A, "100.64.1.4") == "10.0.1.5"
+    assert site.pass_bytes(far.interface_id, VPC_A, "10.0.0.2") == "100.64.1.5"
+
+
+def test_a_secondary_address_that_a_workload_adds_to_its_side_is_reached_and_stays(site: Site) -> None:
+    with site.namespaces.entered(A2), Links() as inside:
+        inside.add_address(inside.get("eth0"), IPv4Interface("10.0.0.77/24"))
+    settle(site.driver, VPC_A, TWO_SUBNETS)
+    for client in (A1, A_FAR):
+        assert site.pass_bytes(client, A2, "10.0.0.77") in ("10.0.0.5", "10.0.1.5")
+
+
 def test_a_workload_reaches_the_addresses_of_endpoints_in_any_subnet_of_its_vpc(site: Site) -> None:
     for address in ("10.0.0.4", "10.0.0.10", "10.0.1.4"):
         assert site.pass_bytes(A1, VPC_A, address) == "10.0.0.5"

@@ -49,6 +49,20 @@ def change(world: Any, list_id: str, **asked: Any) -> dict[str, Any]:
     return changed
 
 
+def shown(world: Any, list_id: str) -> dict[str, Any]:
+    (found,) = world.ask(describe_managed_prefix_lists, PrefixListIds=[list_id])["PrefixLists"]
+    assert isinstance(found, dict)
+    return found
+
+
+def delete_in_vain(world: Any, list_id: str) -> str:
+    """Asks for the deletion of a list in use. Answers the reason that the list shows afterwards."""
+    assert world.ask(delete_managed_prefix_list, PrefixListId=list_id)["PrefixList"]["State"] == "delete-in-progress"
+    found = shown(world, list_id)
+    assert found["State"] == "delete-failed"
+    return str(found["StateMessage"])
+
+
 def test_a_list_is_described_as_it_was_made(world: Any) -> None:
     tags = [{"ResourceType": "prefix-list", "Tags": [{"Key": "Name", "Value": "o"}]}]
     made = make(world, OFFICE, HOME, TagSpecifications=tags)
@@ -171,8 +185,9 @@ def test_a_rule_refers_to_a_list_and_keeps_it(world: Any) -> None:
     assert [rule.get("PrefixListId") for rule in rules if not rule["IsEgress"]][-1] == list_id
     users = world.ask(get_managed_prefix_list_associations, PrefixListId=list_id)["PrefixListAssociations"]
     assert users == [{"ResourceId": group_id, "ResourceOwner": "111111111111"}]
-    with pytest.raises(errors.DependencyViolation):
-        world.ask(delete_managed_prefix_list, PrefixListId=list_id)
+    assert delete_in_vain(world, list_id) == f"The prefix list {list_id} is used by {group_id}."
+    assert change(world, list_id, PrefixListName="still") | {"State": ""} == {**shown(world, list_id), "State": ""}
+    assert shown(world, list_id)["State"] == "modify-complete"
     world.ask(revoke_security_group_ingress, GroupId=group_id, IpPermissions=[https])
     deleted = world.ask(delete_managed_prefix_list, PrefixListId=list_id)["PrefixList"]
     assert deleted["State"] == "delete-in-progress"
@@ -192,8 +207,7 @@ def test_a_route_leads_to_what_a_list_holds_and_keeps_it(world: Any) -> None:
     assert table["Routes"][-1] == {
         "DestinationPrefixListId": list_id, "GatewayId": gateway_id, "Origin": "CreateRoute", "State": "active",
     }  # fmt: skip
-    with pytest.raises(errors.DependencyViolation):
-        world.ask(delete_managed_prefix_list, PrefixListId=list_id)
+    assert table_id in delete_in_vain(world, list_id)
     world.ask(delete_route, RouteTableId=table_id, DestinationPrefixListId=list_id)
     world.ask(delete_managed_prefix_list, PrefixListId=list_id)
 

@@ -149,7 +149,7 @@ def test_the_two_forms_are_not_mixed(world: Any, group_id: str) -> None:
 def test_another_group_of_the_vpc_can_be_named_by_id_and_by_name(world: Any, vpc_id: str, group_id: str) -> None:
     peer = new_group(world, vpc_id, "peer")
     (rule,) = allow(world, group_id, IpPermissions=[{**HTTPS, "UserIdGroupPairs": [{"GroupName": "peer"}]}])
-    assert rule["ReferencedGroupInfo"] == {"GroupId": peer, "UserId": PROVIDER, "VpcId": vpc_id}
+    assert rule["ReferencedGroupInfo"] == {"GroupId": peer, "UserId": PROVIDER}
     with pytest.raises(errors.PermissionDuplicate):
         allow(world, group_id, IpPermissions=[{**HTTPS, "UserIdGroupPairs": [{"GroupId": peer, "UserId": PROVIDER}]}])
     (permission,) = ingress(world, group_id)

@@ -149,3 +149,14 @@ def test_subnets_can_be_filtered(world: Any, vpc_id: str, name: str, value: str,
     assert found == ([subnet] if matches else [])
     of_vpc = [{"Name": "vpc-id", "Values": [vpc_id]}, {"Name": name, "Values": [value]}]
     assert world.ask(describe_subnets, Filters=of_vpc)["Subnets"] == found
+
+
+def test_a_subnet_without_ipv4_is_refused_for_the_reason_that_aws_would_give_first(world: Any) -> None:
+    asked: dict[str, Any] = {"VpcId": world.ask(create_vpc, CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"], "Ipv6Native": True}
+    with pytest.raises(errors.MissingParameter, match="'ipv6CidrBlock' or 'ipv6IpamPoolId'"):
+        world.ask(create_subnet, **asked, CidrBlock="10.0.0.0/24")
+    six = {"Ipv6CidrBlock": "2001:db8::/64"}
+    with pytest.raises(errors.InvalidParameterCombination, match="cannot set ipv6Native"):
+        world.ask(create_subnet, **asked, **six, CidrBlock="10.0.0.0/24")
+    with pytest.raises(errors.UnsupportedOperation):
+        world.ask(create_subnet, **asked, **six)

@@ -27,11 +27,12 @@ def from_request(request: Mapping[str, Any]) -> AclEntry:
         _check_ports(ports)
     if protocol in _WITH_TYPES and ("Type" not in icmp or "Code" not in icmp):
         raise errors.MissingParameter(name="icmpTypeCode")
-    if request["RuleAction"] not in ("allow", "deny"):
+    action = request["RuleAction"].lower()
+    if action not in ("allow", "deny"):
         raise errors.InvalidParameterValue(value=request["RuleAction"], name="ruleAction", reason="Expecting allow or deny.")
     cidr, cidr6 = _blocks(request)
     return AclEntry(
-        number=entry_number(request), egress=request["Egress"], protocol=protocol, action=request["RuleAction"],
+        number=entry_number(request), egress=request["Egress"], protocol=protocol, action=action,
         cidr=cidr, cidr6=cidr6,
         from_port=ports["From"] if protocol in _WITH_PORTS else None,
         to_port=ports["To"] if protocol in _WITH_PORTS else None,

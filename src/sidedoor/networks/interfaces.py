@@ -112,7 +112,7 @@ def describe_network_interface_attribute(call: Call, request: Request) -> Answer
     if not name:
         raise errors.MissingParameter(name="attribute")
     if name not in values:
-        raise errors.InvalidParameterValue(value=name, name="attribute", reason=f"Expecting one of {', '.join(values)}.")
+        raise errors.InvalidParameterValue(value=name, name="attribute", reason="Unknown attribute.")
     return {"NetworkInterfaceId": interface.id, **values[name]}
 
 
@@ -175,6 +175,11 @@ def _private_dns_name(interface: Interface) -> str | None:
     return None if interface.attachment is None else private_dns_name(interface.region, interface.address)
 
 
+def _requester(interface: Interface) -> str:
+    """Who made it: an alias of AWS's, or the account whose user did."""
+    return lookup.REQUESTERS.get(interface.kind, interface.account)
+
+
 def _status(interface: Interface) -> str:
     return "in-use" if _attachment(interface) else "available"
 
@@ -194,14 +199,13 @@ def _to_wire(call: Call, interface: Interface, group_names: Mapping[str, str]) -
         "PrivateIpAddresses": wire.private_addresses(interface),
         "Ipv6Addresses": [],
         "Groups": [{"GroupId": one, "GroupName": group_names[one]} for one in interface.group_ids],
+        "RequesterId": _requester(interface),
         "RequesterManaged": interface.requester_managed,
         "SourceDestCheck": True,
         "Status": _status(interface),
         **association(interface),
         "TagSet": tagging.to_wire(interface.tags),
     }
-    if interface.requester_managed:
-        shown["RequesterId"] = lookup.REQUESTERS[interface.kind]
     attachment, name = _attachment(interface), _private_dns_name(interface)
     if attachment:
         shown["Attachment"] = attachment
@@ -231,7 +235,7 @@ _FILTERS: Mapping[str, Field[Interface]] = {
     "owner-id": lambda interface: interface.account,
     "private-dns-name": _private_dns_name,
     "private-ip-address": lambda interface: interface.addresses,
-    "requester-id": lambda interface: lookup.REQUESTERS.get(interface.kind),
+    "requester-id": _requester,
     "requester-managed": lambda interface: truth(interface.requester_managed),
     "source-dest-check": lambda interface: "true",
     "status": _status,

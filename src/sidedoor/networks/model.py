@@ -91,7 +91,7 @@ class AddressFamily(StrEnum):
 class PrefixList:
     """A managed prefix list. ``earlier``: the entries of its earlier versions, the first version's first.
 
-    ``modified``: whether it was changed since it was made, which is all that its state says.
+    ``modified``: whether it was changed since it was made; ``failure``: why it was not deleted when somebody asked.
     """
 
     id: str
@@ -105,12 +105,20 @@ class PrefixList:
     entries: tuple[PrefixEntry, ...] = ()
     earlier: tuple[tuple[PrefixEntry, ...], ...] = ()
     modified: bool = False
+    failure: str | None = None
     tags: dict[str, str] = field(default_factory=dict)
 
     @property
     def number(self) -> int:
         """Its current version as the wire counts it."""
         return len(self.earlier) + 1
+
+    @property
+    def state(self) -> str:
+        """The wire's ``State``."""
+        if self.failure is not None:
+            return "delete-failed"
+        return "modify-complete" if self.modified else "create-complete"
 
     def entries_of(self, number: int) -> tuple[PrefixEntry, ...] | None:
         """The entries of one of its versions, or None where there is none of this number."""

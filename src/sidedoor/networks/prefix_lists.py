@@ -15,7 +15,7 @@ from sidedoor.aws.listing import Field, filtered
 from sidedoor.call import Answer, Call, Request
 from sidedoor.networks import cidrs, lookup
 from sidedoor.networks.model import AddressFamily, PrefixEntry, PrefixList
-from sidedoor.networks.refusals import in_use, refuse
+from sidedoor.networks.refusals import refuse
 from sidedoor.paging import page
 
 MOST_ENTRIES = 1000
@@ -23,6 +23,9 @@ MOST_ENTRIES = 1000
 
 MOST_OF_A_CHANGE = 100
 """Entries that one request adds or removes (EC2 API reference, ``ModifyManagedPrefixList``)."""
+
+MOST_NAMED = 10
+"""Resources that a state message names (EC2 API reference, ``ModifyManagedPrefixList``)."""
 
 LONGEST_NAME = LONGEST_DESCRIPTION = 255
 
@@ -73,7 +76,7 @@ def modify_managed_prefix_list(call: Call, request: Request) -> Answer:
     refuse(request, ("IpamPrefixListResolverSyncEnabled",), "there is no IPAM.")
     found = lookup.owned_prefix_list(call, request["PrefixListId"])
     added, removed = request.get("AddEntries") or (), request.get("RemoveEntries") or ()
-    changed = replace(found, modified=True)
+    changed = replace(found, modified=True, failure=None)
     if request.get("PrefixListName"):
         changed = replace(changed, name=_name(request["PrefixListName"]))
     if "MaxEntries" in request:
@@ -102,7 +105,7 @@ def _check_version(found: PrefixList, asked: int | None) -> None:
 
 
 def _next_version(found: PrefixList, entries: tuple[PrefixEntry, ...]) -> PrefixList:
-    return replace(found, entries=entries, earlier=(*found.earlier, found.entries), modified=True)
+    return replace(found, entries=entries, earlier=(*found.earlier, found.entries), modified=True, failure=None)
 
 
 def _without(found: PrefixList, removed: Sequence[Mapping[str, Any]]) -> tuple[PrefixEntry, ...]:
@@ -167,11 +170,17 @@ def _entries_of(found: PrefixList, number: int, parameter: str) -> tuple[PrefixE
 
 
 def delete_managed_prefix_list(call: Call, request: Request) -> Answer:
-    """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteManagedPrefixList.html"""
+    """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteManagedPrefixList.html
+
+    As on AWS the request succeeds in any case; a list that something refers to stays, in the state ``delete-failed``.
+    """
     found = lookup.owned_prefix_list(call, request["PrefixListId"])
-    for user in _users(call, found):
-        raise in_use(call, "prefixList", found.id, user)
-    call.tables.prefix_lists.remove(found)
+    users = _users(call, found)
+    if users:
+        failure = f"The prefix list {found.id} is used by {', '.join(users[:MOST_NAMED])}."
+        call.tables.prefix_lists.update(found, replace(found, failure=failure))
+    else:
+        call.tables.prefix_lists.remove(found)
     return {"PrefixList": {**_to_wire(found), "State": "delete-in-progress"}}
 
 
@@ -233,7 +242,8 @@ def _to_wire(found: PrefixList) -> dict[str, Any]:
         "AddressFamily": found.family.value,
         "MaxEntries": found.max_entries,
         "Version": found.number,
-        "State": "modify-complete" if found.modified else "create-complete",
+        "State": found.state,
+        **({"StateMessage": found.failure} if found.failure is not None else {}),
         "Tags": tagging.to_wire(found.tags),
     }
 

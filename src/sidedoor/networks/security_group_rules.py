@@ -44,6 +44,8 @@ def revoke_security_group_egress(call: Call, request: Request) -> Answer:
 
 def _authorize(call: Call, request: Request, *, egress: bool) -> Answer:
     group = named_group(call, request)
+    if traffic.count(request.get("IpPermissions") or ()) > MOST_RULES:
+        raise errors.RulesLimitExceeded
     asked = _traffic(call, group, request)
     tags = tagging.from_specifications(request, "security-group-rule")
     there = {traffic.of_rule(rule) for rule in _rules(call, group, egress)}
@@ -54,7 +56,7 @@ def _authorize(call: Call, request: Request, *, egress: bool) -> Answer:
         raise errors.RulesLimitExceeded
     rule_ids = sorted(call.new_id("sgr") for _ in asked)
     added = [_add(call, group, one, id=rule_id, egress=egress, tags=tags) for rule_id, one in zip(rule_ids, asked, strict=True)]
-    return {"Return": True, "SecurityGroupRules": [_to_wire(rule, group) for rule in added]}
+    return {"Return": True, "SecurityGroupRules": [_to_wire(rule) for rule in added]}
 
 
 def _add(call: Call, group: SecurityGroup, one: Traffic, **more: Any) -> SecurityGroupRule:
@@ -190,8 +192,7 @@ def describe_security_group_rules(call: Call, request: Request) -> Answer:
     rules = lookup.chosen(call, call.tables.security_group_rules, request.get("SecurityGroupRuleIds"), lookup.owned_rule)
     found = filtered(rules, request.get("Filters"), _FILTERS, tags=lambda rule: rule.tags)
     shown, token = page(call, request, found)
-    groups = {group.id: group for group in call.tables.security_groups.where(id={rule.group_id for rule in shown})}
-    return {"SecurityGroupRules": [_to_wire(rule, groups[rule.group_id]) for rule in shown], "NextToken": token}
+    return {"SecurityGroupRules": [_to_wire(rule) for rule in shown], "NextToken": token}
 
 
 def _check_group_ids(values: Iterable[str]) -> None:
@@ -219,15 +220,14 @@ def _common_to_wire(rule: SecurityGroupRule) -> dict[str, Any]:
     }
 
 
-def _to_wire(rule: SecurityGroupRule, group: SecurityGroup) -> dict[str, Any]:
+def _to_wire(rule: SecurityGroupRule) -> dict[str, Any]:
     wire = _common_to_wire(rule) | {
         "GroupOwnerId": rule.account,
         "SecurityGroupRuleArn": f"arn:aws:ec2:{rule.region}:{rule.account}:security-group-rule/{rule.id}",
         "Tags": tagging.to_wire(rule.tags),
     }
     if rule.referenced_group_id is not None:
-        peer = {"GroupId": rule.referenced_group_id, "UserId": rule.account, "VpcId": group.vpc_id}
-        wire["ReferencedGroupInfo"] = peer
+        wire["ReferencedGroupInfo"] = {"GroupId": rule.referenced_group_id, "UserId": rule.account}
     return wire
 
 

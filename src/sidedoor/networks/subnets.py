@@ -24,6 +24,8 @@ _REFUSED = (
 
 def create_subnet(call: Call, request: Request) -> Answer:
     """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateSubnet.html"""
+    if request.get("Ipv6Native"):
+        _check_native(request)
     refuse(request, _REFUSED, "a subnet has the one IPv4 block of CidrBlock.")
     vpc = lookup.owned_vpc(call, request["VpcId"])
     zone_id = _zone_id(call, request)
@@ -31,6 +33,16 @@ def create_subnet(call: Call, request: Request) -> Answer:
     tags = tagging.from_specifications(request, "subnet")
     subnet = founding.add_subnet(call, vpc, str(network), zone_id, tags=tags)
     return {"Subnet": _to_wire(call, subnet, usable_addresses(subnet.cidr))}
+
+
+def _check_native(request: Request) -> None:
+    """What AWS says first to who wants a subnet without IPv4 and does not say so consistently."""
+    if not request.get("Ipv6CidrBlock") and not request.get("Ipv6IpamPoolId"):
+        raise errors.MissingParameter("Either 'ipv6CidrBlock' or 'ipv6IpamPoolId' should be provided.")
+    if request.get("CidrBlock") or request.get("Ipv4IpamPoolId"):
+        raise errors.InvalidParameterCombination(
+            "When specifying ipv4 parameters, cidrBlock or ipv4IpamPoolId, you cannot set ipv6Native to true."
+        )
 
 
 def create_default_subnet(call: Call, request: Request) -> Answer:

@@ -64,6 +64,14 @@ def of_permissions(permissions: Iterable[Mapping[str, Any]]) -> list[Traffic]:
     return found
 
 
+_SOURCES = ("IpRanges", "Ipv6Ranges", "UserIdGroupPairs", "PrefixListIds")
+
+
+def count(permissions: Iterable[Mapping[str, Any]]) -> int:
+    """How many rules the permissions would be."""
+    return sum(len(permission.get(member) or ()) for permission in permissions for member in _SOURCES)
+
+
 def _of_permission(permission: Mapping[str, Any]) -> Iterator[Traffic]:
     protocol, from_port, to_port = _ports(permission)
     sources = list(_sources(permission))
@@ -91,6 +99,8 @@ def of_rule_request(request: Mapping[str, Any]) -> Traffic:
         raise errors.InvalidParameterValue(
             "Invalid value 'null' for protocol. VPC security group rules must specify protocols explicitly."
         )
+    if _protocol(request["IpProtocol"]) in _WITH_PORTS and (request.get("FromPort") is None or request.get("ToPort") is None):
+        raise errors.InvalidParameterValue("Invalid value for portRange. Must specify both from and to ports with TCP/UDP.")
     protocol, from_port, to_port = _ports(request)
     readers: Mapping[str, tuple[str, Callable[[str], str]]] = {
         "CidrIpv4": ("cidr", ipv4),

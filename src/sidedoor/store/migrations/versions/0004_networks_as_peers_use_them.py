@@ -45,6 +45,7 @@ def upgrade() -> None:
         sa.Column("entries", DOCUMENT, nullable=False),
         sa.Column("earlier", DOCUMENT, nullable=False),
         sa.Column("modified", sa.Boolean(), nullable=False),
+        sa.Column("failure", TEXT, nullable=True),
         sa.Column("tags", DOCUMENT, nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_prefix_lists")),
     )
