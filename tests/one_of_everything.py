@@ -15,6 +15,8 @@ REGION = "us-east-1"
 IMAGE = "ami-0123456789abcdef0"
 POLICY = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]})
 
+TRUST = json.dumps({"Statement": [{"Effect": "Allow", "Principal": {"AWS": "999999999999"}, "Action": "sts:AssumeRole"}]})
+
 
 class Ask(Protocol):
     def __call__(self, service: str, operation: str, /, **request: Any) -> dict[str, Any]: ...
@@ -288,11 +290,11 @@ MORE: Mapping[str, Mapping[str, Any]] = {
     "TagUser": {"Tags": TAGS},
     "UntagRole": {"TagKeys": ["team"]},
     "UntagUser": {"TagKeys": ["team"]},
-    "CreateRole": {"RoleName": "another", "AssumeRolePolicyDocument": POLICY},
+    "CreateRole": {"RoleName": "another", "AssumeRolePolicyDocument": TRUST},
     "DeleteRolePolicy": {"PolicyName": "inline"},
     "GetRolePolicy": {"PolicyName": "inline"},
     "PutRolePolicy": {"PolicyName": "inline", "PolicyDocument": POLICY},
-    "UpdateAssumeRolePolicy": {"PolicyDocument": POLICY},
+    "UpdateAssumeRolePolicy": {"PolicyDocument": TRUST},
     "CreateUser": {"UserName": "another"},
     "DeleteUserPolicy": {"PolicyName": "inline"},
     "GetUserPolicy": {"PolicyName": "inline"},

@@ -258,3 +258,9 @@ def test_a_table_with_an_operation_that_aws_has_not_is_refused_at_the_start() ->
 def test_the_key_id_is_what_is_authenticated(server: Server) -> None:
     assert server.send(signed(VPCS, key=KEY)).status_code == 200
     assert server.invocations[0].caller.access_key_id == KEY
+
+
+def test_head_makes_no_call() -> None:
+    server = Server()
+    response = server.ask("HEAD", f"http://{HOST}/?Action=DescribeVpcs")
+    assert (response.status_code, response.headers["allow"], server.invocations) == (405, "GET, POST", [])

@@ -82,6 +82,8 @@ def application(
     door = _Door(services, writers, authenticate, invoke, clock)
 
     async def call(request: Request) -> Response:
+        if request.method == "HEAD":  # which Starlette lets in with GET; a call would be made and its answer lost
+            return Response(status_code=405, headers={"Allow": "GET, POST"})
         try:
             body = await _body(request)
         except ClientDisconnect:

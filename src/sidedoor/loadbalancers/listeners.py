@@ -183,7 +183,9 @@ def describe_listener_certificates(call: Call, request: Request) -> Answer:
     A TCP listener has no certificates, and there are no others yet.
     """
     owned_listener(call, request["ListenerArn"])
-    return {"Certificates": []}
+    nothing: list[Listener] = []
+    shown, more = pages.page(call, request, nothing)
+    return {"Certificates": shown, **more}
 
 
 def _default_rule(listener: Listener) -> dict[str, Any]:
