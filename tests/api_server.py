@@ -7,7 +7,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +15,7 @@ from pathlib import Path
 import uvicorn
 
 from sidedoor.app.control_plane import ControlPlane, utc_now
+from sidedoor.demo.system import until
 from sidedoor.store.engine import Store
 
 STARTS_IN = 60.0
@@ -61,11 +61,8 @@ def program(state: Path, database: str | None = None, *options: str) -> Iterator
     with log.open("ab") as output:
         process = subprocess.Popen([*command, *options], stdout=output, stderr=output)
         try:
-            end = time.monotonic() + STARTS_IN
-            while not url_file.exists():
-                assert process.poll() is None, log.read_text()
-                assert time.monotonic() < end, f"sidedoor serve did not start within {STARTS_IN:.0f} s"
-                time.sleep(0.02)
+            until(lambda: url_file.exists() or process.poll() is not None, "sidedoor serve is there", STARTS_IN)
+            assert process.poll() is None, log.read_text()
             yield Program(url_file.read_text(), log, process)
         finally:
             process.terminate()

@@ -15,6 +15,8 @@ REGION = "us-east-1"
 IMAGE = "ami-0123456789abcdef0"
 POLICY = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]})
 
+TRUST = json.dumps({"Statement": [{"Effect": "Allow", "Principal": {"AWS": "999999999999"}, "Action": "sts:AssumeRole"}]})
+
 
 class Ask(Protocol):
     def __call__(self, service: str, operation: str, /, **request: Any) -> dict[str, Any]: ...
@@ -49,6 +51,12 @@ def _networks(ask: Ask) -> dict[str, str]:
     associations = [one for acl in ask("ec2", "DescribeNetworkAcls")["NetworkAcls"] for one in acl["Associations"]]
     (made["acl_association"],) = (one["NetworkAclAssociationId"] for one in associations if one["SubnetId"] == subnet)
     made["interface"] = ask("ec2", "CreateNetworkInterface", SubnetId=subnet)["NetworkInterface"]["NetworkInterfaceId"]
+    further = ask("ec2", "AssociateVpcCidrBlock", CidrBlock="10.1.0.0/16", **vpc)["CidrBlockAssociation"]
+    made["block_association"] = further["AssociationId"]
+    entries = {"MaxEntries": 5, "AddressFamily": "IPv4", "Entries": [{"Cidr": "10.0.0.0/8"}]}
+    made["prefix_list"] = ask("ec2", "CreateManagedPrefixList", PrefixListName="known", **entries)["PrefixList"]["PrefixListId"]
+    kept = ask("ec2", "CreateSubnetCidrReservation", SubnetId=subnet, Cidr="10.0.15.0/28", ReservationType="explicit")
+    made["reservation"] = kept["SubnetCidrReservation"]["SubnetCidrReservationId"]
     launch = {"ImageId": IMAGE, "MinCount": 1, "MaxCount": 1, "SubnetId": subnet}
     (instance,) = ask("ec2", "RunInstances", **launch)["Instances"]
     made["instance"] = instance["InstanceId"]
@@ -125,6 +133,7 @@ EC2_MEMBERS = {
     "VpcId": "vpc", "SubnetId": "subnet", "GroupId": "group", "SecurityGroupId": "group", "ReferencedGroupId": "group",
     "SecurityGroupRuleId": "rule", "InternetGatewayId": "gateway", "GatewayId": "gateway", "RouteTableId": "route_table",
     "NetworkAclId": "acl", "NetworkInterfaceId": "interface", "InstanceId": "instance", "AttachmentId": "attachment",
+    "PrefixListId": "prefix_list", "DestinationPrefixListId": "prefix_list", "SubnetCidrReservationId": "reservation",
     "DhcpOptionsId": "dhcp_options", "NetworkLoadBalancerArn": "balancer", "ServiceId": "service",
     "ServiceName": "service_name", "VpcEndpointId": "endpoint", "ConnectionNotificationId": "notification",
     "ConnectionNotificationArn": "topic",
@@ -146,6 +155,7 @@ MEMBERS: Mapping[str, Mapping[str, str]] = {
 }  # fmt: skip
 SPECIAL = {
     ("ReplaceNetworkAclAssociation", "AssociationId"): "acl_association",
+    ("DisassociateVpcCidrBlock", "AssociationId"): "block_association",
     ("DescribeLoadBalancers", "Names"): "balancer_name",
     ("DescribeTargetGroups", "Names"): "target_group_name",
 }
@@ -240,6 +250,15 @@ MORE: Mapping[str, Mapping[str, Any]] = {
     "CreateNetworkAclEntry": ENTRY,
     "DeleteNetworkAclEntry": {"RuleNumber": 7, "Egress": False},
     "ReplaceNetworkAclEntry": ENTRY,
+    "AttachNetworkInterface": {"DeviceIndex": 1},
+    "AssociateVpcCidrBlock": {"CidrBlock": "10.2.0.0/16"},
+    "AssignPrivateIpAddresses": {"SecondaryPrivateIpAddressCount": 1},
+    "UnassignPrivateIpAddresses": {"PrivateIpAddresses": ["10.0.0.99"]},
+    "CreateSubnetCidrReservation": {"Cidr": "10.0.14.0/28", "ReservationType": "prefix"},
+    "ModifyVpcTenancy": {"InstanceTenancy": "default"},
+    "CreateManagedPrefixList": {"PrefixListName": "another", "MaxEntries": 1, "AddressFamily": "IPv4"},
+    "ModifyManagedPrefixList": {"PrefixListName": "renamed"},
+    "CreateDhcpOptions": {"DhcpConfigurations": [{"Key": "domain-name", "Values": ["example.com"]}]},
     "CreateTags": {"Tags": TAGS},
     "DescribeVpcAttribute": {"Attribute": "enableDnsSupport"},
     "ModifyVpcAttribute": {"EnableDnsSupport": {"Value": True}},
@@ -288,11 +307,19 @@ MORE: Mapping[str, Mapping[str, Any]] = {
     "TagUser": {"Tags": TAGS},
     "UntagRole": {"TagKeys": ["team"]},
     "UntagUser": {"TagKeys": ["team"]},
-    "CreateRole": {"RoleName": "another", "AssumeRolePolicyDocument": POLICY},
+    "TagPolicy": {"Tags": TAGS},
+    "TagInstanceProfile": {"Tags": TAGS},
+    "UntagPolicy": {"TagKeys": ["team"]},
+    "UntagInstanceProfile": {"TagKeys": ["team"]},
+    "UpdateRole": {"Description": "other"},
+    "UpdateRoleDescription": {"Description": "other"},
+    "UpdateUser": {"NewPath": "/other/"},
+    "GetFederationToken": {"Name": "somebody"},
+    "CreateRole": {"RoleName": "another", "AssumeRolePolicyDocument": TRUST},
     "DeleteRolePolicy": {"PolicyName": "inline"},
     "GetRolePolicy": {"PolicyName": "inline"},
     "PutRolePolicy": {"PolicyName": "inline", "PolicyDocument": POLICY},
-    "UpdateAssumeRolePolicy": {"PolicyDocument": POLICY},
+    "UpdateAssumeRolePolicy": {"PolicyDocument": TRUST},
     "CreateUser": {"UserName": "another"},
     "DeleteUserPolicy": {"PolicyName": "inline"},
     "GetUserPolicy": {"PolicyName": "inline"},

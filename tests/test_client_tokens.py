@@ -13,13 +13,12 @@ import pytest
 
 from api_client import ApiClient, botocore_model
 from api_server import served_here
-from privatelink_site import CONSUMER, PROVIDER, Site
+from privatelink_site import CONSUMER, PROVIDER, Asker, Site
 from sidedoor import errors
 from sidedoor.api import OPERATIONS
 from sidedoor.call import OLD_TOKENS_AT_ONCE, TOKEN_LIFE
 from sidedoor.store.engine import Store
 from store_dump import differences, dump
-from world import World
 
 TOPIC = f"arn:aws:sns:us-east-1:{CONSUMER}:news"
 NFN = "CreateVpcEndpointConnectionNotification"
@@ -101,11 +100,11 @@ CASES = {
 
 
 @pytest.fixture
-def site(world: World) -> Site:
+def site(world: Asker) -> Site:
     return Site(world)
 
 
-def call(world: World, operation: str, *, account: str = CONSUMER, **request: Any) -> dict[str, Any]:
+def call(world: Asker, operation: str, *, account: str = CONSUMER, **request: Any) -> dict[str, Any]:
     return world.ask(OPERATIONS["ec2"][operation], account=account, **request)
 
 
@@ -195,7 +194,7 @@ def test_a_dry_run_uses_no_token_up(operation: str, site: Site) -> None:
     assert case.made(call(world, operation, ClientToken="once", DryRun=False, **request)) == made
 
 
-def test_a_token_is_of_one_account_region_and_operation(world: World) -> None:
+def test_a_token_is_of_one_account_region_and_operation(world: Asker) -> None:
     """``us-west-2`` has no VPC, so that what a token of another region would have found is an error here."""
     site = Site(world)
     for account in (CONSUMER, PROVIDER):
@@ -266,7 +265,7 @@ def test_a_token_is_good_for_a_day(operation: str, site: Site) -> None:
         assert case.made(call(world, operation, ClientToken="once", **fresh)) != made
 
 
-def test_tokens_that_are_spent_go_with_those_that_come_a_few_at_a_time(world: World) -> None:
+def test_tokens_that_are_spent_go_with_those_that_come_a_few_at_a_time(world: Asker) -> None:
     site = Site(world)
     vpc_id = site.vpc()
     for number in range(OLD_TOKENS_AT_ONCE + 5):
@@ -285,6 +284,6 @@ def test_tokens_that_are_spent_go_with_those_that_come_a_few_at_a_time(world: Wo
     assert kept == {"stands", "new-1", "new-2"}
 
 
-def tokens(world: World) -> int:
+def tokens(world: Asker) -> int:
     with world.store.read() as tables:
         return len(tables.client_tokens.where())

@@ -20,14 +20,15 @@ import pytest
 
 import one_of_everything as everything
 from api_client import botocore_model
+from privatelink_site import Asker
 from sidedoor import errors
 from sidedoor.api import OPERATIONS
 from sidedoor.call import Access, Call, Settings, only_reads, perform
+from sidedoor.identity.credentials import root
 from sidedoor.networks.defaults import DefaultVpcs
 from sidedoor.store.engine import Store
 from sidedoor.store.schema import KINDS
 from sidedoor.store.tables import Records, Tables
-from world import World, root
 
 OWNER, OTHER = "111111111111", "222222222222"
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -200,7 +201,7 @@ def test_nothing_of_anothers_is_shown_to_who_asks_for_everything(service: str, o
 class Accounts:
     """Two accounts of a world that have one of everything each."""
 
-    world: World
+    world: Asker
     of_owner: dict[str, str]
     of_other: dict[str, str]
 
@@ -215,7 +216,7 @@ class Accounts:
 
 
 @pytest.fixture
-def accounts(world: World) -> Accounts:
+def accounts(world: Asker) -> Accounts:
     def everything_of(account: str, letter: str) -> dict[str, str]:
         def ask(service: str, operation: str, /, **request: Any) -> dict[str, Any]:
             return world.ask(OPERATIONS[service][operation], account=account, **request)

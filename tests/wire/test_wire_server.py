@@ -286,3 +286,9 @@ def test_what_is_quick_is_done_at_once_and_the_rest_by_a_worker() -> None:
 def test_a_method_that_the_api_has_not_is_refused(server: Server) -> None:
     response = server.ask("PUT", f"http://{HOST}/")
     assert (response.status_code, response.headers["allow"]) == (405, "GET, POST")
+
+
+def test_head_makes_no_call() -> None:
+    server = Server()
+    response = server.ask("HEAD", f"http://{HOST}/?Action=DescribeVpcs")
+    assert (response.status_code, response.headers["allow"], server.invocations) == (405, "GET, POST", [])

@@ -1,87 +1,24 @@
-"""Inputs and outputs made from botocore's shapes, and botocore itself as the other end of the wire."""
+"""Inputs and outputs made from botocore's shapes, for every operation in the table, and botocore itself as the other end."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from random import Random
 from typing import Any
 
-from botocore.awsrequest import AWSRequest
-from botocore.loaders import Loader
-from botocore.model import OperationModel, ServiceModel, Shape
-from botocore.parsers import create_parser
-from botocore.serialize import create_serializer
+from botocore.model import Shape
 
+from api_client import botocore_model, botocore_reads, botocore_sends
+from sidedoor import api
 from sidedoor.aws import models
 
-LIFECYCLE = {
-    "ec2": """
-        AssociateRouteTable AttachInternetGateway AuthorizeSecurityGroupEgress AuthorizeSecurityGroupIngress
-        CreateInternetGateway CreateNetworkAclEntry CreateNetworkInterface CreateRoute CreateRouteTable CreateSecurityGroup
-        CreateSubnet CreateTags CreateVpc DeleteInternetGateway DeleteNetworkAclEntry DeleteNetworkInterface DeleteRoute
-        DeleteRouteTable DeleteSecurityGroup DeleteSubnet DeleteTags DeleteVpc DescribeAvailabilityZones
-        DescribeInternetGateways DescribeNetworkAcls DescribeNetworkInterfaces DescribePrefixLists DescribeRegions
-        DescribeRouteTables DescribeSecurityGroupRules DescribeSecurityGroups DescribeSubnets DescribeTags
-        DescribeVpcAttribute DescribeVpcs DetachInternetGateway DisassociateRouteTable ModifySubnetAttribute
-        ModifyVpcAttribute RevokeSecurityGroupEgress RevokeSecurityGroupIngress
-    """,
-    "elbv2": """
-        AddTags CreateListener CreateLoadBalancer CreateTargetGroup DeleteListener DeleteLoadBalancer DeleteTargetGroup
-        DeregisterTargets DescribeCapacityReservation DescribeListenerAttributes DescribeListeners
-        DescribeLoadBalancerAttributes DescribeLoadBalancers DescribeTags DescribeTargetGroupAttributes DescribeTargetGroups
-        DescribeTargetHealth ModifyListener ModifyListenerAttributes ModifyLoadBalancerAttributes ModifyTargetGroup
-        ModifyTargetGroupAttributes RegisterTargets RemoveTags SetSecurityGroups SetSubnets
-    """,
-    "sns": """
-        ConfirmSubscription CreateTopic DeleteTopic GetSubscriptionAttributes GetTopicAttributes ListSubscriptionsByTopic
-        ListTagsForResource ListTopics Publish PublishBatch SetSubscriptionAttributes SetTopicAttributes Subscribe
-        TagResource Unsubscribe
-    """,
-    "sts": "AssumeRole GetCallerIdentity GetSessionToken",
-    "iam": """
-        CreateAccessKey CreateRole CreateUser DeleteAccessKey DeleteRole DeleteUser GetRole GetUser ListAccessKeys
-        ListAccountAliases ListRolePolicies PutRolePolicy PutUserPolicy
-    """,
-}
-"""What the clients of the chapter send, the EndpointService operations aside: of those, every one is tested."""
+__all__ = ["OPERATIONS", "SERVICES", "botocore_model", "botocore_reads", "botocore_sends", "sample"]
 
+OPERATIONS = [(service, operation) for service, operations in api.OPERATIONS.items() for operation in operations]
 
-@cache
-def described(service: str) -> ServiceModel:
-    """botocore's model, whole."""
-    return ServiceModel(Loader().load_service_model(service, "service-2"), service)
-
-
-def _operations(service: str) -> list[str]:
-    of_endpoints = [name for name in described(service).operation_names if "VpcEndpoint" in name]
-    return sorted({*LIFECYCLE[service].split(), *of_endpoints})
-
-
-OPERATIONS = [(service, operation) for service in LIFECYCLE for operation in _operations(service)]
-
-SERVICES = models.load({service: _operations(service) for service in LIFECYCLE})
-
-
-def botocore_model(service: str, operation: str) -> OperationModel:
-    return described(service).operation_model(operation)
-
-
-def botocore_sends(service: str, operation: str, params: dict[str, Any]) -> str:
-    """The form body in which botocore sends an input."""
-    model = botocore_model(service, operation)
-    request = create_serializer(model.service_model.resolved_protocol).serialize_to_request(params, model)
-    body = AWSRequest(method="POST", url="http://localhost/", data=request["body"]).prepare().body
-    return body.decode() if isinstance(body, bytes) else body
-
-
-def botocore_reads(service: str, operation: str, body: bytes, status: int = 200) -> dict[str, Any]:
-    """What botocore makes of a response. ``ResponseMetadata`` stays in."""
-    model = botocore_model(service, operation)
-    parser = create_parser(model.service_model.resolved_protocol)
-    return parser.parse({"body": body, "headers": {}, "status_code": status}, model.output_shape)
+SERVICES = models.load(api.OPERATIONS)
 
 
 def sample(shape: Shape, random: Random, *, thin: bool = False, depth: int = 0) -> Any:
@@ -106,7 +43,7 @@ def _structure(shape: Shape, random: Random, thin: bool, depth: int) -> dict[str
 _TEXTS = (
     *("vpce-svc-03d5ebb7d9579a2b3", "arn:aws:iam::123456789012:role/some-role", "ABCDEFGHIJKLMNOPQRST", "123456789012"),
     *("a<b>&\"c' ]]> \ttab\nline\rreturn", "na\u00efve \u65e5\u672c\u8a9e \U0001f511", "+%2B&=;", " 7 ", "", "true"),
-    *("abc", "name", "/", "/path/", "200", "301", "654321", "HTTPS", "ipv4pool-coip-0a", "ipam-pool-0a"),
+    *("abc", "name", "/", "/path/", "200", "301", "654321", "HTTPS", "ipv4pool-coip-0a", "ipam-pool-0a", "v1"),
 )
 
 

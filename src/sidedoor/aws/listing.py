@@ -135,7 +135,8 @@ def _open(token: str, secret: bytes, scope: str) -> str:
         last = sealed[16:].decode()
     except (ValueError, binascii.Error):
         raise errors.InvalidNextToken(token=token) from None
-    if not hmac.compare_digest(sealed[:16], _mac(last, secret, scope)):
+    spelled = base64.urlsafe_b64encode(sealed).decode()  # decoding passes over what is no digit of base64
+    if spelled != token or not hmac.compare_digest(sealed[:16], _mac(last, secret, scope)):
         raise errors.InvalidNextToken(token=token)
     return last
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from sidedoor import errors
 from sidedoor.call import Answer, Call, Request
+from sidedoor.loadbalancers import pages
 from sidedoor.loadbalancers.lookup import owned_listener
+from sidedoor.loadbalancers.model import Listener
 
 
 def add_listener_certificates(call: Call, request: Request) -> Answer:
@@ -22,4 +24,6 @@ def remove_listener_certificates(call: Call, request: Request) -> Answer:
 def describe_listener_certificates(call: Call, request: Request) -> Answer:
     """https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DescribeListenerCertificates.html"""
     owned_listener(call, request["ListenerArn"])
-    return {"Certificates": []}
+    nothing: list[Listener] = []
+    shown, more = pages.page(call, request, nothing)
+    return {"Certificates": shown, **more}
