@@ -258,6 +258,7 @@ MORE: Mapping[str, Mapping[str, Any]] = {
     "ModifyVpcTenancy": {"InstanceTenancy": "default"},
     "CreateManagedPrefixList": {"PrefixListName": "another", "MaxEntries": 1, "AddressFamily": "IPv4"},
     "ModifyManagedPrefixList": {"PrefixListName": "renamed"},
+    "RestoreManagedPrefixListVersion": {"PreviousVersion": 1, "CurrentVersion": 1},
     "CreateDhcpOptions": {"DhcpConfigurations": [{"Key": "domain-name", "Values": ["example.com"]}]},
     "CreateTags": {"Tags": TAGS},
     "DescribeVpcAttribute": {"Attribute": "enableDnsSupport"},
@@ -367,6 +368,9 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
 
 
 INSTEAD_OF = {
+    ("CreateRoute", "DestinationPrefixListId"): "DestinationCidrBlock",
+    ("DeleteRoute", "DestinationPrefixListId"): "DestinationCidrBlock",
+    ("ReplaceRoute", "DestinationPrefixListId"): "DestinationCidrBlock",
     ("CreateRoute", "VpcEndpointId"): "GatewayId",
     ("CreateRoute", "InstanceId"): "GatewayId",
     ("CreateRoute", "NetworkInterfaceId"): "GatewayId",
@@ -397,7 +401,7 @@ def request_with(service: str, operation: str, have: Mapping[str, str], path: Pa
         request["NetworkInterfaces"] = [{"DeviceIndex": 0, **here}]
     if "UserIdGroupPairs" in path:
         request["IpPermissions"] = [{"IpProtocol": "tcp", "FromPort": 1, "ToPort": 2}]
-    if path[-1] == "ReferencedGroupId":
+    if operation == "ModifySecurityGroupRules" and path[-1] in ("ReferencedGroupId", "PrefixListId"):
         del request["SecurityGroupRules"][0]["SecurityGroupRule"]["CidrIpv4"]
     return with_value(shape, request, path, value)
 

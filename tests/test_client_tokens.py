@@ -91,6 +91,11 @@ CASES = {
         lambda answer: answer["NetworkAcl"]["NetworkAclId"],
         lambda ask, made: ask("DeleteNetworkAcl", NetworkAclId=made), "InvalidNetworkAclID.NotFound",
     ),
+    "CreateManagedPrefixList": Case(
+        lambda site: {"PrefixListName": "known", "MaxEntries": 3, "AddressFamily": "IPv4"}, {"MaxEntries": 4},
+        lambda answer: answer["PrefixList"]["PrefixListId"],
+        lambda ask, made: ask("DeleteManagedPrefixList", PrefixListId=made), "InvalidPrefixListID.NotFound",
+    ),
     "RunInstances": Case(
         lambda site: {"ImageId": "ami-0123456789abcdef0", "MinCount": 2, "MaxCount": 2, "SubnetId": site.subnet()},
         {"MaxCount": 3},

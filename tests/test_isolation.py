@@ -119,6 +119,14 @@ BLIND = {
     f"RevokeSecurityGroupIngress-{_PAIR}": "likewise",
     f"UpdateSecurityGroupRuleDescriptionsEgress-{_PAIR}": "likewise",
     f"UpdateSecurityGroupRuleDescriptionsIngress-{_PAIR}": "likewise",
+    "RevokeSecurityGroupEgress-IpPermissions.PrefixListIds.PrefixListId-prefix_list": "no rule names the account's list",
+    "UpdateSecurityGroupRuleDescriptionsEgress-IpPermissions.PrefixListIds.PrefixListId-prefix_list": "likewise",
+    "DescribePrefixLists-PrefixListIds-prefix_list": "shows only lists of AWS's own, of which there are none",
+    **{
+        f"{operation}-{path}-target_group": "a listener of a network load balancer has no rules of anybody's"
+        for operation in ("CreateRule", "ModifyRule")
+        for path in ("Actions.TargetGroupArn", "Actions.ForwardConfig.TargetGroups.TargetGroupArn")
+    },
     "RevokeSecurityGroupEgress-SecurityGroupRuleIds-rule": "the account's rule is for the other direction",
     "UpdateSecurityGroupRuleDescriptionsEgress-IpPermissions.UserIdGroupPairs.GroupId-group": "likewise",
     "UpdateSecurityGroupRuleDescriptionsEgress-SecurityGroupRuleDescriptions.SecurityGroupRuleId-rule": "likewise",
