@@ -167,7 +167,8 @@ class _Door:
         caller = self._caller(arrival.http, claim)
         seen.caller = caller.arn
         given = parse.fields(arrival.http.query, arrival.http.body)
-        seen.operation = operation = _operation(service, given)
+        seen.operation = refusals.shortened(given.get("Action", "")) or None
+        operation = _operation(service, given)
         invocation = Invocation(
             service=service.name, operation=operation, region=claim.region, caller=caller, request_id=arrival.request_id,
             params=parse.read(service, operation, given), source=arrival.source,
