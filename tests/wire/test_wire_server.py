@@ -207,12 +207,14 @@ def test_every_call_leaves_one_line_in_the_access_log(server: Server, caplog: py
     caplog.set_level(logging.INFO, "sidedoor.access")
     server.send(signed(VPCS))
     server.send(signed({**VPCS, "Bogus": "1"}))
+    server.send(signed({**VPCS, "Action": "GetInstanceUefiData"}))
     server.ask("POST", f"http://{HOST}/")
     lines = [record.__dict__ for record in caplog.records if record.name == "sidedoor.access"]
     told = [[line[key] for key in ("action", "service", "operation", "caller", "status", "code")] for line in lines]
     assert told == [
         ["api.call", "ec2", "DescribeVpcs", CALLER.arn, 200, None],
         ["api.call", "ec2", "DescribeVpcs", CALLER.arn, 400, "UnknownParameter"],
+        ["api.call", "ec2", "GetInstanceUefiData", CALLER.arn, 400, "InvalidAction"],
         ["api.call", None, None, None, 403, "MissingAuthenticationToken"],
     ]
     assert all(line["ms"] >= 0 for line in lines)

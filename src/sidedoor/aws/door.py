@@ -134,7 +134,8 @@ class Door:
         caller = self._caller(arrival.http, claim)
         opened.caller = caller.arn
         given = parse.fields(arrival.http.query, arrival.http.body)
-        opened.operation = operation = _operation(service, given)
+        opened.operation = refusals.shortened(given.get("Action", "")) or None
+        operation = _operation(service, given)
         opened.invocation = Invocation(
             service=service.name, operation=operation, region=claim.region, caller=caller, request_id=arrival.request_id,
             params=parse.read(service, operation, given), source=arrival.source,

@@ -7,7 +7,7 @@ data "aws_availability_zones" "consumer" {
   # An account's names of the zones are its own; the ids are everybody's.
   filter {
     name   = "zone-id"
-    values = data.aws_availability_zones.provider.zone_ids
+    values = data.aws_availability_zones.publisher.zone_ids
   }
 }
 
@@ -38,7 +38,18 @@ resource "aws_subnet" "consumer" {
   count                = 2
   vpc_id               = aws_vpc.consumer.id
   cidr_block           = cidrsubnet(aws_vpc.consumer.cidr_block, 8, count.index)
-  availability_zone_id = data.aws_availability_zones.provider.zone_ids[count.index]
+  availability_zone_id = data.aws_availability_zones.publisher.zone_ids[count.index]
+}
+
+resource "aws_route_table" "main" {
+  provider = aws.consumer
+  vpc_id   = aws_vpc.consumer.id
+}
+
+resource "aws_main_route_table_association" "consumer" {
+  provider       = aws.consumer
+  vpc_id         = aws_vpc.consumer.id
+  route_table_id = aws_route_table.main.id
 }
 
 resource "aws_security_group" "endpoint" {
@@ -92,9 +103,37 @@ resource "aws_vpc_endpoint_policy" "other" {
   })
 }
 
-# The accepter waits until the endpoint is available, so that its interfaces are there to be read.
-data "aws_network_interface" "endpoint" {
-  provider   = aws.consumer
-  id         = one(slice(tolist(aws_vpc_endpoint.this.network_interface_ids), 0, 1))
-  depends_on = [aws_vpc_endpoint_connection_accepter.this]
+resource "aws_sns_topic" "endpoint" {
+  provider = aws.consumer
+  name     = "endpoint"
+  policy = jsonencode({
+    Version   = "2012-10-17"
+    Statement = [{ Effect = "Allow", Principal = { Service = "vpce.amazonaws.com" }, Action = "SNS:Publish", Resource = "*" }]
+  })
+}
+
+resource "aws_vpc_endpoint_connection_notification" "endpoint" {
+  provider                    = aws.consumer
+  vpc_endpoint_id             = aws_vpc_endpoint.this.id
+  connection_notification_arn = aws_sns_topic.endpoint.arn
+  connection_events           = var.changed ? ["Delete"] : ["Delete", "Reject"]
+}
+
+resource "aws_iam_user" "consumer" {
+  provider = aws.consumer
+  name     = "consumer"
+  tags     = { Name = var.changed ? "renamed" : "consumer" }
+}
+
+resource "aws_iam_access_key" "consumer" {
+  provider = aws.consumer
+  user     = aws_iam_user.consumer.name
+  status   = var.changed ? "Inactive" : "Active"
+}
+
+resource "aws_iam_user_policy" "consumer" {
+  provider = aws.consumer
+  name     = "connecting"
+  user     = aws_iam_user.consumer.name
+  policy   = data.aws_iam_policy_document.connecting.json
 }

@@ -13,13 +13,13 @@ variable "url" {
 }
 
 provider "aws" {
-  alias      = "provider"
+  alias      = "publisher"
   region     = "us-east-1"
   access_key = "111111111111"
   secret_key = "anything"
 
   default_tags {
-    tags = { side = "provider" }
+    tags = { side = "publisher" }
   }
 
   endpoints {

@@ -1,97 +1,105 @@
-# The account that publishes: a network, servers behind a load balancer, and the service.
+# The account that publishes: servers behind a load balancer, the service, and a topic that hears of its connections.
 
-data "aws_availability_zones" "provider" {
-  provider = aws.provider
-  state    = "available"
+data "aws_caller_identity" "publisher" {
+  provider = aws.publisher
 }
 
-data "aws_caller_identity" "provider" {
-  provider = aws.provider
+data "aws_region" "publisher" {
+  provider = aws.publisher
 }
 
-resource "aws_vpc" "provider" {
-  provider             = aws.provider
-  cidr_block           = "10.0.0.0/16"
-  enable_dns_hostnames = true
-  tags                 = { Name = var.changed ? "renamed" : "provider" }
-}
+data "aws_ami" "server" {
+  provider    = aws.publisher
+  most_recent = true
+  owners      = ["amazon"]
 
-resource "aws_subnet" "provider" {
-  provider                = aws.provider
-  count                   = 2
-  vpc_id                  = aws_vpc.provider.id
-  cidr_block              = cidrsubnet(aws_vpc.provider.cidr_block, 8, count.index)
-  availability_zone       = data.aws_availability_zones.provider.names[count.index]
-  map_public_ip_on_launch = var.changed
-}
-
-resource "aws_security_group" "balancer" {
-  provider    = aws.provider
-  name        = "balancer"
-  description = "What may reach the load balancer"
-  vpc_id      = aws_vpc.provider.id
-}
-
-resource "aws_vpc_security_group_ingress_rule" "balancer" {
-  provider          = aws.provider
-  security_group_id = aws_security_group.balancer.id
-  description       = var.changed ? "described anew" : "described"
-  cidr_ipv4         = "10.0.0.0/8"
-  ip_protocol       = "tcp"
-  from_port         = 8000
-  to_port           = 8000
-  tags              = { Name = "ingress" }
-}
-
-resource "aws_vpc_security_group_egress_rule" "balancer" {
-  provider                     = aws.provider
-  security_group_id            = aws_security_group.balancer.id
-  referenced_security_group_id = aws_security_group.servers.id
-  ip_protocol                  = "-1"
-}
-
-resource "aws_security_group" "servers" {
-  provider    = aws.provider
-  name_prefix = "servers-"
-  description = "What may reach the servers"
-  vpc_id      = aws_vpc.provider.id
-
-  ingress {
-    description = "The application"
-    protocol    = "tcp"
-    from_port   = 8080
-    to_port     = var.changed ? 8081 : 8080
-    cidr_blocks = [aws_vpc.provider.cidr_block]
-  }
-
-  egress {
-    protocol    = "-1"
-    from_port   = 0
-    to_port     = 0
-    cidr_blocks = ["0.0.0.0/0"]
+  filter {
+    name   = "name"
+    values = ["al2023-ami-2023*-x86_64"]
   }
 }
 
-resource "aws_security_group_rule" "servers" {
-  provider          = aws.provider
-  type              = "ingress"
-  security_group_id = aws_security_group.balancer.id
-  protocol          = "tcp"
-  from_port         = 9000
-  to_port           = 9000
-  self              = true
+data "aws_iam_policy_document" "assume" {
+  provider = aws.publisher
+
+  statement {
+    sid     = var.changed ? "Changed" : "First"
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["ec2.amazonaws.com"]
+    }
+  }
+}
+
+data "aws_iam_policy_document" "connecting" {
+  provider = aws.publisher
+
+  statement {
+    actions   = var.changed ? ["ec2:*VpcEndpoint*", "ec2:DescribeVpcs"] : ["ec2:*VpcEndpoint*"]
+    resources = ["*"]
+  }
+}
+
+resource "aws_iam_role" "server" {
+  provider           = aws.publisher
+  name               = "server"
+  assume_role_policy = data.aws_iam_policy_document.assume.json
+}
+
+resource "aws_iam_role_policy" "server" {
+  provider = aws.publisher
+  name     = "connecting"
+  role     = aws_iam_role.server.id
+  policy   = data.aws_iam_policy_document.connecting.json
+}
+
+resource "aws_iam_policy" "connecting" {
+  provider = aws.publisher
+  name     = "connecting"
+  policy   = data.aws_iam_policy_document.connecting.json
+}
+
+resource "aws_iam_role_policy_attachment" "server" {
+  provider   = aws.publisher
+  role       = aws_iam_role.server.name
+  policy_arn = aws_iam_policy.connecting.arn
+}
+
+resource "aws_iam_instance_profile" "server" {
+  provider = aws.publisher
+  name     = "server"
+  role     = aws_iam_role.server.name
+}
+
+resource "aws_instance" "server" {
+  provider                    = aws.publisher
+  ami                         = data.aws_ami.server.id
+  instance_type               = "t3.micro"
+  subnet_id                   = aws_subnet.publisher[0].id
+  vpc_security_group_ids      = [aws_security_group.servers.id]
+  associate_public_ip_address = true
+  iam_instance_profile        = aws_iam_instance_profile.server.name
+  disable_api_stop            = var.changed
+  user_data                   = "#!/bin/sh\nexec python3 -m http.server 8080\n"
+  tags                        = { Name = var.changed ? "renamed" : "server" }
+
+  metadata_options {
+    http_tokens = "required"
+  }
 }
 
 resource "aws_network_interface" "server" {
-  provider        = aws.provider
-  subnet_id       = aws_subnet.provider[0].id
+  provider        = aws.publisher
+  subnet_id       = aws_subnet.publisher[0].id
   private_ips     = ["10.0.0.10"]
   security_groups = [aws_security_group.servers.id]
   description     = var.changed ? "the server, still" : "the server"
 }
 
 resource "aws_lb" "this" {
-  provider                         = aws.provider
+  provider                         = aws.publisher
   name                             = "published"
   load_balancer_type               = "network"
   internal                         = true
@@ -101,7 +109,7 @@ resource "aws_lb" "this" {
   enforce_security_group_inbound_rules_on_private_link_traffic = "off"
 
   dynamic "subnet_mapping" {
-    for_each = aws_subnet.provider
+    for_each = aws_subnet.publisher
     content {
       subnet_id            = subnet_mapping.value.id
       private_ipv4_address = cidrhost(subnet_mapping.value.cidr_block, 100)
@@ -109,13 +117,13 @@ resource "aws_lb" "this" {
   }
 }
 
-resource "aws_lb_target_group" "this" {
-  provider             = aws.provider
-  name                 = "published"
+resource "aws_lb_target_group" "addresses" {
+  provider             = aws.publisher
+  name                 = "addresses"
   target_type          = "ip"
   protocol             = "TCP"
   port                 = 8080
-  vpc_id               = aws_vpc.provider.id
+  vpc_id               = aws_vpc.publisher.id
   proxy_protocol_v2    = var.changed
   deregistration_delay = var.changed ? 30 : 60
 
@@ -127,15 +135,30 @@ resource "aws_lb_target_group" "this" {
   }
 }
 
-resource "aws_lb_target_group_attachment" "this" {
-  provider         = aws.provider
-  target_group_arn = aws_lb_target_group.this.arn
+resource "aws_lb_target_group_attachment" "address" {
+  provider         = aws.publisher
+  target_group_arn = aws_lb_target_group.addresses.arn
   target_id        = aws_network_interface.server.private_ip
   port             = 8080
 }
 
-resource "aws_lb_listener" "this" {
-  provider                 = aws.provider
+resource "aws_lb_target_group" "instances" {
+  provider           = aws.publisher
+  name_prefix        = "inst-"
+  protocol           = "TCP"
+  port               = 8080
+  vpc_id             = aws_vpc.publisher.id
+  preserve_client_ip = var.changed
+}
+
+resource "aws_lb_target_group_attachment" "instance" {
+  provider         = aws.publisher
+  target_group_arn = aws_lb_target_group.instances.arn
+  target_id        = aws_instance.server.id
+}
+
+resource "aws_lb_listener" "addresses" {
+  provider                 = aws.publisher
   load_balancer_arn        = aws_lb.this.arn
   protocol                 = "TCP"
   port                     = 8000
@@ -143,12 +166,24 @@ resource "aws_lb_listener" "this" {
 
   default_action {
     type             = "forward"
-    target_group_arn = aws_lb_target_group.this.arn
+    target_group_arn = aws_lb_target_group.addresses.arn
+  }
+}
+
+resource "aws_lb_listener" "instances" {
+  provider          = aws.publisher
+  load_balancer_arn = aws_lb.this.arn
+  protocol          = "TCP"
+  port              = var.changed ? 8002 : 8001
+
+  default_action {
+    type             = "forward"
+    target_group_arn = aws_lb_target_group.instances.arn
   }
 }
 
 resource "aws_vpc_endpoint_service" "this" {
-  provider                   = aws.provider
+  provider                   = aws.publisher
   acceptance_required        = true
   network_load_balancer_arns = [aws_lb.this.arn]
   private_dns_name           = var.changed ? "db.example.com" : "api.example.com"
@@ -156,19 +191,62 @@ resource "aws_vpc_endpoint_service" "this" {
 }
 
 resource "aws_vpc_endpoint_service_private_dns_verification" "this" {
-  provider              = aws.provider
+  provider              = aws.publisher
   service_id            = aws_vpc_endpoint_service.this.id
   wait_for_verification = false
 }
 
 resource "aws_vpc_endpoint_service_allowed_principal" "consumer" {
-  provider                = aws.provider
+  provider                = aws.publisher
   vpc_endpoint_service_id = aws_vpc_endpoint_service.this.id
   principal_arn           = "arn:aws:iam::${data.aws_caller_identity.consumer.account_id}:root"
 }
 
 resource "aws_vpc_endpoint_connection_accepter" "this" {
-  provider                = aws.provider
+  provider                = aws.publisher
   vpc_endpoint_service_id = aws_vpc_endpoint_service.this.id
   vpc_endpoint_id         = aws_vpc_endpoint.this.id
+}
+
+resource "aws_sns_topic" "connections" {
+  provider     = aws.publisher
+  name         = "connections"
+  display_name = var.changed ? "renamed" : "connections"
+}
+
+data "aws_iam_policy_document" "topic" {
+  provider = aws.publisher
+
+  statement {
+    sid       = var.changed ? "Changed" : "First"
+    actions   = ["SNS:Publish"]
+    resources = [aws_sns_topic.connections.arn]
+
+    principals {
+      type        = "Service"
+      identifiers = ["vpce.amazonaws.com"]
+    }
+  }
+}
+
+resource "aws_sns_topic_policy" "connections" {
+  provider = aws.publisher
+  arn      = aws_sns_topic.connections.arn
+  policy   = data.aws_iam_policy_document.topic.json
+}
+
+resource "aws_sns_topic_subscription" "queue" {
+  provider             = aws.publisher
+  topic_arn            = aws_sns_topic.connections.arn
+  protocol             = "sqs"
+  endpoint             = "arn:aws:sqs:us-east-1:${data.aws_caller_identity.publisher.account_id}:connections"
+  raw_message_delivery = var.changed
+}
+
+resource "aws_vpc_endpoint_connection_notification" "service" {
+  provider                    = aws.publisher
+  vpc_endpoint_service_id     = aws_vpc_endpoint_service.this.id
+  connection_notification_arn = aws_sns_topic.connections.arn
+  connection_events           = var.changed ? ["Accept", "Connect", "Reject"] : ["Accept", "Reject"]
+  depends_on                  = [aws_sns_topic_policy.connections]
 }
