@@ -303,3 +303,12 @@ def test_the_status_is_that_of_running_instances_unless_all_are_asked_for(lab: L
     assert [one["InstanceStatus"]["Status"] for one in both] == ["ok", "not-applicable"]
     named = lab.ask(describe_instance_status, InstanceIds=[stopped["InstanceId"]])
     assert named["InstanceStatuses"] == []
+
+
+def test_all_missing_instances_are_named_at_once(lab: Lab) -> None:
+    there, first, second = lab.run()["InstanceId"], "i-00000000000000001", "i-00000000000000002"
+    for operation in (describe_instances, terminate_instances):
+        with pytest.raises(errors.InstanceNotFound, match=f"^The instance IDs '{first}, {second}' do not exist$"):
+            lab.ask(operation, InstanceIds=[first, there, second])
+        with pytest.raises(errors.InstanceNotFound, match=f"^The instance ID '{first}' does not exist$"):
+            lab.ask(operation, InstanceIds=[there, first])
