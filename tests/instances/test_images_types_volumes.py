@@ -74,11 +74,11 @@ def test_a_type_that_is_not_in_the_table_is_no_type(lab: Lab) -> None:
     ("name", "value", "found"),
     [
         ("processor-info.supported-architecture", "arm64", "t4g.*"),
-        ("burstable-performance-supported", "false", r"(c5|m5|m1)\..*"),
+        ("burstable-performance-supported", "false", r"(c5|m5|m1|t1)\..*"),
         ("free-tier-eligible", "true", r"t[23]\.micro"),
         ("vcpu-info.default-vcpus", "4", r"[cm]5\.xlarge"),
-        ("hypervisor", "xen", r"(m1|t2)\..*"),
-        ("ebs-info.ebs-optimized-support", "unsupported", r"(m1|t2)\..*"),
+        ("hypervisor", "xen", r"(m1|t1|t2)\..*"),
+        ("ebs-info.ebs-optimized-support", "unsupported", r"(m1|t1|t2)\..*"),
     ],
 )
 def test_types_can_be_filtered(lab: Lab, name: str, value: str, found: str) -> None:

@@ -321,3 +321,12 @@ def test_monitoring_goes_on_and_off_and_what_is_so_already_says_so(lab: Lab) -> 
     terminate(lab, instance)
     with pytest.raises(errors.IncorrectInstanceState):
         lab.ask(monitor_instances, **which)
+
+
+def test_all_missing_instances_are_named_at_once(lab: Lab) -> None:
+    there, first, second = lab.run()["InstanceId"], "i-00000000000000001", "i-00000000000000002"
+    for operation in (describe_instances, terminate_instances):
+        with pytest.raises(errors.InstanceNotFound, match=f"^The instance IDs '{first}, {second}' do not exist$"):
+            lab.ask(operation, InstanceIds=[first, there, second])
+        with pytest.raises(errors.InstanceNotFound, match=f"^The instance ID '{first}' does not exist$"):
+            lab.ask(operation, InstanceIds=[there, first])

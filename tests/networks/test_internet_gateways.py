@@ -99,3 +99,9 @@ def test_tags_say_what_kind_their_resource_is(world: Any, vpc_id: str, gateway_i
     world.ask(create_tags, Resources=[gateway_id, table.id, acl.id], Tags=[{"Key": "Name", "Value": "x"}])
     tagged = {tag["ResourceId"]: tag["ResourceType"] for tag in world.ask(describe_tags)["Tags"]}
     assert tagged == {gateway_id: "internet-gateway", table.id: "route-table", acl.id: "network-acl"}
+
+
+def test_a_gateway_is_not_attached_to_a_network_that_is_not_there(world: Any) -> None:
+    gateway_id = world.ask(create_internet_gateway)["InternetGateway"]["InternetGatewayId"]
+    with pytest.raises(errors.GatewayNotAttached):
+        world.ask(detach_internet_gateway, InternetGatewayId=gateway_id, VpcId="vpc-0123456789abcdef0")

@@ -256,3 +256,12 @@ def test_acls_are_found_by_what_all_have(world: Any, acl_id: str, name: str, val
 def test_an_unknown_filter_of_acls_is_refused(world: Any) -> None:
     with pytest.raises(errors.InvalidFilter):
         find(world, ("is-default", "true"))
+
+
+def test_an_action_is_understood_in_capitals_too(world: Any) -> None:
+    vpc_id = world.ask(create_vpc, CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    acl_id = world.ask(create_network_acl, VpcId=vpc_id)["NetworkAcl"]["NetworkAclId"]
+    asked = {"RuleNumber": 10, "Egress": False, "Protocol": "-1", "CidrBlock": "10.0.0.0/8"}
+    world.ask(create_network_acl_entry, NetworkAclId=acl_id, **asked, RuleAction="DENY")
+    (acl,) = world.ask(describe_network_acls, NetworkAclIds=[acl_id])["NetworkAcls"]
+    assert {entry["RuleAction"] for entry in acl["Entries"] if entry["RuleNumber"] == 10} == {"deny"}

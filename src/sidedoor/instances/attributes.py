@@ -49,8 +49,7 @@ def describe_instance_attribute(call: Call, request: Request) -> Answer:
     if name in _LISTS:
         return answer | {_LISTS[name]: []}
     if name not in _READ:
-        reason = "This is no attribute of an instance."
-        raise errors.InvalidParameterValue(value=name, name="attribute", reason=reason)
+        raise errors.InvalidParameterValue(value=name, name="attribute", reason="Unknown attribute.")
     member, look = _READ[name]
     value = look(instance)
     return answer | {member: {} if value is None else {"Value": value}}

@@ -46,7 +46,23 @@ def chosen_instances(call: Call, instance_ids: Iterable[str] | None) -> list[Ins
     """The instances with these ids, or all that the caller owns and that are not forgotten; oldest first."""
     if not instance_ids:
         return [one for one in call.tables.instances.where(**call.owned) if not one.forgotten(call.now)]
-    return sorted((owned_instance(call, one) for one in dict.fromkeys(instance_ids)), key=record_key)
+    return sorted(named_instances(call, instance_ids), key=record_key)
+
+
+def named_instances(call: Call, instance_ids: Iterable[str]) -> list[Instance]:
+    """The instances with these ids in their order. Raises ``InvalidInstanceID.NotFound``, which names all that are missing."""
+    found: list[Instance] = []
+    missing: list[str] = []
+    for instance_id in dict.fromkeys(instance_ids):
+        try:
+            found.append(owned_instance(call, instance_id))
+        except errors.InstanceNotFound:
+            missing.append(instance_id)
+    if len(missing) > 1:
+        raise errors.InstanceNotFound(f"The instance IDs '{', '.join(missing)}' do not exist")
+    if missing:
+        raise errors.InstanceNotFound(id=missing[0])
+    return found
 
 
 def views(call: Call, instances: Iterable[Instance]) -> list[View]:

@@ -13,7 +13,7 @@ from sidedoor import errors
 from sidedoor.aws.listing import Field, filtered
 from sidedoor.call import Answer, Call, Request
 from sidedoor.instances.filters import INSTANCE_FILTERS
-from sidedoor.instances.lookup import View, chosen_instances, owned_instance, views
+from sidedoor.instances.lookup import View, chosen_instances, named_instances, views
 from sidedoor.instances.model import CODES, Event, IllegalTransition, Instance, InstanceState
 from sidedoor.instances.traces import forget_terminated, release_interfaces, show_elsewhere
 from sidedoor.instances.wire import reservations, state_to_wire
@@ -141,7 +141,7 @@ def _monitored(call: Call, instance: Instance, on: bool) -> dict[str, Any]:
 
 
 def _named(call: Call, request: Request) -> Sequence[Instance]:
-    return [owned_instance(call, one) for one in dict.fromkeys(request["InstanceIds"])]
+    return named_instances(call, request["InstanceIds"])
 
 
 def _refuse_protected(instance_ids: Iterable[str], done: str, attribute: str) -> None:

@@ -34,7 +34,11 @@ class InstanceType:
 
     @property
     def burstable(self) -> bool:
-        return self.family.startswith("t")
+        return self.family.startswith("t") and self.family != "t1"
+
+    @property
+    def current(self) -> bool:
+        return self.family not in ("m1", "t1")
 
     @property
     def architecture(self) -> str:
@@ -42,7 +46,7 @@ class InstanceType:
 
     @property
     def hypervisor(self) -> str:
-        return "xen" if self.family in ("m1", "t2") else "nitro"
+        return "xen" if self.family in ("m1", "t1", "t2") else "nitro"
 
     @property
     def ebs_optimized_support(self) -> str:
@@ -67,6 +71,7 @@ class InstanceType:
 
 _TABLE = (
     InstanceType("m1.small", 1, 1, 1740, 2, 4),
+    InstanceType("t1.micro", 1, 1, 627, 2, 2),
     InstanceType("t2.nano", 1, 1, 512, 2, 2),
     InstanceType("t2.micro", 1, 1, 1024, 2, 2),
     InstanceType("t2.small", 1, 1, 2048, 3, 4),
@@ -118,7 +123,7 @@ def describe_instance_types(call: Call, request: Request) -> Answer:
 def _to_wire(one: InstanceType) -> dict[str, Any]:
     return {
         "InstanceType": one.name,
-        "CurrentGeneration": one.family != "m1",
+        "CurrentGeneration": one.current,
         "FreeTierEligible": one.free_tier,
         "SupportedUsageClasses": ["on-demand"],
         "SupportedRootDeviceTypes": ["ebs"],
@@ -182,7 +187,7 @@ _FILTERS: Mapping[str, Field[InstanceType]] = {
     "auto-recovery-supported": lambda one: "false",
     "bare-metal": lambda one: "false",
     "burstable-performance-supported": lambda one: truth(one.burstable),
-    "current-generation": lambda one: truth(one.family != "m1"),
+    "current-generation": lambda one: truth(one.current),
     "dedicated-hosts-supported": lambda one: "false",
     "ebs-info.ebs-optimized-support": lambda one: one.ebs_optimized_support,
     "free-tier-eligible": lambda one: truth(one.free_tier),

@@ -114,7 +114,7 @@ def delete_dhcp_options(call: Call, request: Request) -> Answer:
     for vpc in call.tables.vpcs.where(**call.owned, dhcp_options_id=options.id):
         raise in_use(call, "dhcpOptions", options.id, vpc.id)
     call.tables.dhcp_options.remove(options)
-    return {"Return": True}
+    return {}
 
 
 def describe_dhcp_options(call: Call, request: Request) -> Answer:

@@ -110,7 +110,8 @@ def of_rule_request(request: Mapping[str, Any]) -> Traffic:
     }
     sources = {target: read(request[name]) for name, (target, read) in readers.items() if request.get(name)}
     if len(sources) != 1:
-        raise errors.InvalidParameterCombination(f"Exactly one of {', '.join(readers)} must be specified.")
+        error = errors.InvalidParameterCombination if sources else errors.MissingParameter
+        raise error("The request must contain exactly one of: cidrIp, cidrIpv6, prefixListId, or referencedGroupId")
     return Traffic(protocol=protocol, from_port=from_port, to_port=to_port, description=description(request), **sources)
 
 
