@@ -18,7 +18,7 @@ from malformed import Maker, describe, fault
 from sidedoor.aws.server import MAX_BODY
 from sidedoor.store.engine import Store
 
-REQUESTS, SEED = 3000, 7
+REQUESTS, SEED = 1000, 7
 SLOWEST = 10.0
 """Seconds; a test's host may have other things to do. ``bench/fuzz.py`` measures."""
 
