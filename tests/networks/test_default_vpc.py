@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -14,11 +12,10 @@ import boto3
 import httpx
 import pytest
 import sqlalchemy as sa
-import uvicorn
 from botocore.config import Config
 
+from api_server import served_here
 from sidedoor import errors
-from sidedoor.app.control_plane import ControlPlane
 from sidedoor.call import Access
 from sidedoor.identity.model import Caller, CallerKind, root_arn
 from sidedoor.networks.defaults import DefaultVpcs
@@ -173,22 +170,6 @@ def test_what_was_seen_once_is_not_asked_again(world: Any) -> None:
 
 
 @contextmanager
-def served(world: Any) -> Iterator[str]:
-    """A control plane on a port of its own, and its address."""
-    app = ControlPlane(world.store, dev=True).application()
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(uvicorn.Config(app, lifespan="off", ws="none", log_config=None))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            thread.join(timeout=20)
-        assert not thread.is_alive()
-
-
-@contextmanager
 def client(endpoint: str, service: str, account: str = ACCOUNT) -> Iterator[Any]:
     made = boto3.client(
         service, endpoint_url=endpoint, region_name="us-east-1", aws_access_key_id=account, aws_secret_access_key="any",
@@ -204,7 +185,7 @@ def vpcs_of(endpoint: str, account: str = ACCOUNT) -> Any:
 
 
 def test_the_first_call_to_ec2_sees_it_and_a_restart_changes_nothing(world: Any) -> None:
-    with served(world) as endpoint:
+    with served_here(world.store) as endpoint:
         with client(endpoint, "sts") as sts:
             sts.get_caller_identity()
         with world.store.read() as tables:
@@ -213,12 +194,12 @@ def test_the_first_call_to_ec2_sees_it_and_a_restart_changes_nothing(world: Any)
         (other,) = vpcs_of(endpoint, "222222222222")
     assert vpc["IsDefault"]
     assert (vpc["OwnerId"], other["OwnerId"]) == (ACCOUNT, "222222222222")
-    with served(world) as endpoint:
+    with served_here(world.store) as endpoint:
         assert vpcs_of(endpoint) == [vpc]
 
 
 def test_a_reset_begins_anew(world: Any) -> None:
-    with served(world) as endpoint:
+    with served_here(world.store) as endpoint:
         (before,) = vpcs_of(endpoint)
         assert httpx.post(f"{endpoint}/_sidedoor/reset").status_code == 200
         (after,) = vpcs_of(endpoint)
@@ -226,7 +207,7 @@ def test_a_reset_begins_anew(world: Any) -> None:
 
 
 def test_terraform_reads_of_it_over_the_wire(world: Any) -> None:
-    with served(world) as endpoint, client(endpoint, "ec2") as ec2:
+    with served_here(world.store) as endpoint, client(endpoint, "ec2") as ec2:
         vpc_id = ec2.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["true"]}])["Vpcs"][0]["VpcId"]
         own = {"Name": "vpc-id", "Values": [vpc_id]}
         (acl,) = ec2.describe_network_acls(Filters=[{"Name": "default", "Values": ["true"]}, own])["NetworkAcls"]
