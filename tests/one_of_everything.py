@@ -241,6 +241,7 @@ PERMISSION = [{"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "IpRanges": 
 PRESENT_PERMISSION = [{"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "IpRanges": [{"CidrIp": "10.0.0.0/8"}]}]
 ENTRY = {"RuleNumber": 7, "Protocol": "-1", "RuleAction": "allow", "Egress": False, "CidrBlock": "10.0.0.0/8"}
 OUT = "0.0.0.0/0"
+CERTIFICATE = f"arn:aws:acm:{REGION}:123456789012:certificate/12345678-1234-1234-1234-123456789012"
 
 MORE: Mapping[str, Mapping[str, Any]] = {
     "ModifyVpcEndpointPayerResponsibility": {"Scope": "vpc-endpoint-charges", "PayerResponsibility": "vpc-endpoint-account"},
@@ -295,6 +296,17 @@ MORE: Mapping[str, Mapping[str, Any]] = {
     "ModifyTargetGroupAttributes": {"Attributes": [{"Key": "preserve_client_ip.enabled", "Value": "false"}]},
     "ModifyTargetGroup": {"HealthCheckIntervalSeconds": 20},
     "SetIpAddressType": {"IpAddressType": "ipv4"},
+    "AddListenerCertificates": {"Certificates": [{"CertificateArn": CERTIFICATE}]},
+    "RemoveListenerCertificates": {"Certificates": [{"CertificateArn": CERTIFICATE}]},
+    "CreateRule": {
+        "Conditions": [{"Field": "path-pattern", "Values": ["/a"]}],
+        "Priority": 1,
+        "Actions": [{"Type": "forward"}],
+    },
+    "ModifyRule": {"Actions": [{"Type": "forward"}]},
+    "SetRulePriorities": {"RulePriorities": [{"Priority": 2}]},
+    "CheckIfPhoneNumberIsOptedOut": {"phoneNumber": "+15555550100"},
+    "OptInPhoneNumber": {"phoneNumber": "+15555550100"},
     "UpdateAccessKey": {"Status": "Inactive"},
     "CreateAccountAlias": {"AccountAlias": "another-alias"},
     "DeleteAccountAlias": {"AccountAlias": "another-alias"},
