@@ -204,7 +204,7 @@ def test_services_come_in_pages_that_miss_and_repeat_nothing(site: Site) -> None
     assert second["NextToken"] is None
     with pytest.raises(errors.InvalidNextToken):
         site.ask(describe, MaxResults=5, NextToken="forged")
-    with pytest.raises(errors.InvalidParameterValue, match="MaxResults"):
+    with pytest.raises(errors.InvalidParameterValue, match="maxResults"):
         site.ask(describe, MaxResults=4)
 
 

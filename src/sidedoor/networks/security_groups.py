@@ -17,12 +17,12 @@ from sidedoor.paging import page
 
 def create_security_group(call: Call, request: Request) -> Answer:
     """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateSecurityGroup.html"""
+    if not request["Description"]:
+        raise errors.MissingParameter(name="GroupDescription")
     vpc = lookup.owned_vpc(call, request["VpcId"]) if request.get("VpcId") else lookup.default_vpc(call)
     if vpc is None:
         raise errors.VpcIdNotSpecified
     name = request["GroupName"]
-    if not request["Description"]:
-        raise errors.MissingParameter(name="GroupDescription")
     _check_texts(name, request["Description"])
     if call.tables.security_groups.where(vpc_id=vpc.id, name=name):
         raise errors.GroupDuplicate(name=name, vpc_id=vpc.id)

@@ -109,9 +109,11 @@ def of_rule_request(request: Mapping[str, Any]) -> Traffic:
         "PrefixListId": ("prefix_list_id", str),
     }
     sources = {target: read(request[name]) for name, (target, read) in readers.items() if request.get(name)}
-    if len(sources) != 1:
-        error = errors.InvalidParameterCombination if sources else errors.MissingParameter
-        raise error("The request must contain exactly one of: cidrIp, cidrIpv6, prefixListId, or referencedGroupId")
+    kinds = "cidrIp, cidrIpv6, prefixListId, or referencedGroupId"
+    if not sources:
+        raise errors.MissingParameter(f"The request must contain exactly one of: {kinds}")
+    if len(sources) > 1:
+        raise errors.InvalidParameterCombination(f"Only one of {kinds} can be specified")
     return Traffic(protocol=protocol, from_port=from_port, to_port=to_port, description=description(request), **sources)
 
 
