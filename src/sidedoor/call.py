@@ -41,6 +41,12 @@ OLD_TOKENS_AT_ONCE = 20
 """How many spent tokens a request removes that brings a new one: more than come, and so few that nobody waits for it."""
 
 
+TIMED = frozenset(
+    {"DescribeInstanceAttribute", "DescribeInstanceCreditSpecifications", "DescribeInstanceStatus", "DescribeInstances"}
+)
+"""Reading operations whose answer changes with time alone."""
+
+
 def only_reads(operation: str) -> bool:
     """Whether the operation of this name writes nothing."""
     return operation.startswith(READS) and operation not in WRITES

@@ -49,6 +49,11 @@ def to_json_value(value: object) -> Any:
     return _CONVERTER.unstructure(value)
 
 
+def writer(kind: Any) -> Callable[[Any], Any]:
+    """The function that makes plain JSON types of fields of one type."""
+    return _WRITTEN.get(kind, _CONVERTER.unstructure)
+
+
 def reader(kind: Any) -> Callable[[Any], Any]:
     """The function that reads what ``to_json_value`` wrote of fields of one type."""
     if isinstance(kind, type) and issubclass(kind, StrEnum):
@@ -56,5 +61,6 @@ def reader(kind: Any) -> Callable[[Any], Any]:
     return _CONTAINERS.get(kind) or (lambda value: _CONVERTER.structure(value, kind))
 
 
+_WRITTEN: Mapping[Any, Callable[[Any], Any]] = {tuple[str, ...]: list, dict[str, str]: dict}
 _CONTAINERS: Mapping[Any, Callable[[Any], Any]] = {tuple[str, ...]: tuple, dict[str, str]: dict}
 """Types whose content is JSON's as it is."""

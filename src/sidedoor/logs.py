@@ -8,6 +8,7 @@ import re
 import sys
 from datetime import UTC, datetime
 
+_quoted = json.JSONEncoder(ensure_ascii=False).encode
 _WORD = re.compile(r"""[^\s"=]+""")
 _STANDARD = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
@@ -18,7 +19,7 @@ class OneLine(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         facts = {name: value for name, value in vars(record).items() if name not in _STANDARD}
-        parts = [at, record.levelname, record.name, json.dumps(record.getMessage(), ensure_ascii=False)]
+        parts = [at, record.levelname, record.name, _quoted(record.getMessage())]
         parts += [f"{name}={_plain(value)}" for name, value in facts.items()]
         if record.exc_info:
             parts.append(f"traceback={json.dumps(self.formatException(record.exc_info))}")

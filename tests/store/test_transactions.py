@@ -178,3 +178,21 @@ def test_a_database_file_that_others_could_read_is_closed_to_them(tmp_path: Path
 def test_a_database_without_a_file_is_refused(url: str) -> None:
     with pytest.raises(DatabaseUnusable, match="name one"):
         Store(url)
+
+
+def test_the_version_changes_with_every_commit_and_with_nothing_else(any_store: Store, other_store: Store) -> None:
+    if not any_store.answers_at_once:
+        pytest.skip("PostgreSQL has no such number")
+    seen = [any_store.version()]
+    for store in (any_store, other_store):
+        with store.write() as tables:
+            tables.vpcs.add(vpc(len(seen)))
+            assert any_store.version() == seen[-1]
+        seen.append(any_store.version())
+        with store.read() as tables:
+            tables.vpcs.where()
+        with pytest.raises(Change), store.write() as tables:
+            tables.vpcs.add(vpc(9))
+            raise Change
+        assert any_store.version() == seen[-1]
+    assert len(set(seen)) == 3

@@ -18,6 +18,7 @@ from wire_samples import botocore_reads
 
 from sidedoor import errors
 from sidedoor.aws.door import MAX_BODY, Invocation
+from sidedoor.aws.server import Quick
 
 UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}"
 VPCS = {"Action": "DescribeVpcs", "Version": "2016-11-15"}
@@ -278,7 +279,7 @@ def test_what_is_quick_is_done_at_once_and_the_rest_by_a_worker() -> None:
         threads[invocation.operation] = threading.current_thread().name
         return {}
 
-    server = Server(answer=note, is_quick=lambda invocation: invocation.operation == "DescribeVpcs")
+    server = Server(answer=note, quick=Quick(includes=lambda one: one.operation == "DescribeVpcs", version=lambda: 1))
     for action in ("DescribeVpcs", "DescribeSubnets"):
         assert server.send(signed({**VPCS, "Action": action})).status_code == 200
     assert threads["DescribeVpcs"] == threading.current_thread().name
@@ -294,3 +295,54 @@ def test_head_makes_no_call() -> None:
     server = Server()
     response = server.ask("HEAD", f"http://{HOST}/?Action=DescribeVpcs")
     assert (response.status_code, response.headers["allow"], server.invocations) == (405, "GET, POST", [])
+
+
+def remembering(version: list[int]) -> Server:
+    """A server that may keep its answers to DescribeVpcs; they say how often it was asked."""
+    server = Server(quick=Quick(includes=lambda one: one.operation == "DescribeVpcs", version=lambda: version[0]))
+    server.answer = lambda invocation: {"Vpcs": [{"VpcId": f"vpc-{len(server.invocations)}"}]}
+    return server
+
+
+def shown(server: Server, fields: dict[str, str], **options: Any) -> str:
+    response = server.send(signed(fields, **options))
+    assert response.headers["x-amzn-requestid"] in response.text
+    found: str = botocore_reads("ec2", "DescribeVpcs", response.content)["Vpcs"][0]["VpcId"]
+    return found
+
+
+def test_the_same_question_has_the_same_answer_until_something_is_written() -> None:
+    version = [1]
+    server = remembering(version)
+    assert [shown(server, VPCS), shown(server, VPCS)] == ["vpc-1", "vpc-1"]
+    assert len(server.invocations) == 1
+    version[0] = 2
+    assert shown(server, VPCS) == "vpc-2"
+
+
+def test_another_question_has_an_answer_of_its_own() -> None:
+    server = remembering([1])
+    questions: list[tuple[dict[str, str], dict[str, Any]]] = [
+        (VPCS, {}), ({**VPCS, "VpcId.1": "vpc-1"}, {}), (VPCS, {"region": "eu-west-1"}),
+    ]  # fmt: skip
+    assert [shown(server, fields, **options) for fields, options in questions] == ["vpc-1", "vpc-2", "vpc-3"]
+
+
+def test_a_kept_answer_needs_a_right_signature_and_leaves_its_line_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    server = remembering([1])
+    caplog.set_level(logging.INFO, "sidedoor.access")
+    ids = [server.send(signed(VPCS)).headers["x-amzn-requestid"] for _ in range(2)]
+    assert error_of(server.send(signed(VPCS, secret="wrong")), "ec2")[1] == "AuthFailure"
+    logged = [vars(record) for record in caplog.records]
+    assert [one["request_id"] for one in logged][:2] == ids
+    assert [one["status"] for one in logged] == [200, 200, 401]
+
+
+def test_errors_are_not_kept() -> None:
+    def refuse(_: Invocation) -> dict[str, Any]:
+        raise errors.VpcNotFound(id="vpc-1")
+
+    server = Server(answer=refuse, quick=Quick(includes=lambda one: True, version=lambda: 1))
+    for _ in range(2):
+        assert error_of(server.send(signed(VPCS)), "ec2")[1] == "InvalidVpcID.NotFound"
+    assert len(server.invocations) == 2

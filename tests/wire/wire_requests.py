@@ -18,7 +18,7 @@ from wire_samples import SERVICES
 
 from sidedoor import errors
 from sidedoor.aws.door import Credential, Invocation
-from sidedoor.aws.server import application
+from sidedoor.aws.server import Quick, application
 from sidedoor.aws.signature import HttpRequest
 from sidedoor.identity.model import Caller, CallerKind
 
@@ -83,7 +83,7 @@ class Server:
     table: Mapping[str, list[str]] = field(default_factory=lambda: {name: list(s.offered) for name, s in SERVICES.items()})
     answer: Callable[[Invocation], dict[str, Any]] = lambda invocation: {}
     routes: list[Route] = field(default_factory=list)
-    is_quick: Callable[[Invocation], bool] | None = None
+    quick: Quick | None = None
     invocations: list[Invocation] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -93,7 +93,7 @@ class Server:
             invoke=self._invoke,
             clock=lambda: datetime.now(UTC),
             routes=self.routes,
-            is_quick=self.is_quick,
+            quick=self.quick,
         )
 
     @staticmethod

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import gc
 import logging
 import os
 import socket
@@ -28,7 +29,7 @@ from sidedoor.api import OPERATIONS
 from sidedoor.app.credentials import Credentials
 from sidedoor.app.signals import stopping
 from sidedoor.aws.door import Credential, Invocation
-from sidedoor.aws.server import application
+from sidedoor.aws.server import Quick, application
 from sidedoor.identity.credentials import authenticate
 from sidedoor.names.txt import TxtResolver
 from sidedoor.networks.defaults import DefaultVpcs
@@ -50,8 +51,15 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+GARBAGE_OBJECTS = 20_000
+"""New objects after which Python looks for cycles among them; by default there are so few that one call makes more."""
+
 MOST_QUICK = 20
 """Records that a call may name and still be carried out on the event loop."""
+
+
+WITH_KEYS = frozenset({"iam", "sts"})
+"""The services whose operations make access keys, or change whose they are."""
 
 
 class ControlPlane:
@@ -73,15 +81,17 @@ class ControlPlane:
             routes.append(Route("/_sidedoor/reset", self._reset, methods=["POST"]))
         return application(
             table=OPERATIONS, authenticate=self._credentials.of, invoke=self._invoke, clock=self._clock, routes=routes,
-            is_quick=self._is_quick if self._store.answers_at_once else None,
+            quick=Quick(includes=self._is_quick, version=self._store.version) if self._store.answers_at_once else None,
         )  # fmt: skip
 
     def _is_quick(self, invocation: Invocation) -> bool:
         """Whether a call reads a few records, which it names itself: then it takes less time than the hop to a thread."""
+        if not call.only_reads(invocation.operation) or invocation.operation in call.TIMED:
+            return False
         begun = invocation.service not in WITH_NETWORKS or self._default_vpcs.knows(
             invocation.caller.account, invocation.region
         )
-        return begun and call.only_reads(invocation.operation) and _names_what_it_reads(invocation.params)
+        return begun and _names_what_it_reads(invocation.params)
 
     def _find_credential(self, access_key_id: str, session_token: str | None) -> Credential:
         with self._store.read() as tables:
@@ -99,7 +109,7 @@ class ControlPlane:
         try:
             return call.perform(self._store, access, invocation.operation, operation, invocation.params)
         finally:
-            if not call.only_reads(invocation.operation):
+            if invocation.service in WITH_KEYS and not call.only_reads(invocation.operation):
                 self._credentials.forget()
 
     async def _healthz(self, _: Request) -> Response:
@@ -159,6 +169,7 @@ def opened(settings: Settings) -> Iterator[Store]:
 
 def run(settings: Settings) -> None:
     """``serve`` on an event loop that spends a third of the time of asyncio's own on a call."""
+    gc.set_threshold(GARBAGE_OBJECTS, 20, 20)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(serve(settings))
 
@@ -173,6 +184,7 @@ async def serve(settings: Settings) -> None:
         log.info("the API is served at %s", url, extra={"action": "serve.started", "url": url})
         async with stopping() as stopped, asyncio.TaskGroup() as tasks:
             servers = [_server(control.application()), _server(control.agents.application())]
+            gc.freeze()  # botocore's models stay as long as the process does: no need to look at them again and again
             tasks.create_task(servers[0].serve(sockets=[api_socket]), name="api")
             tasks.create_task(servers[1].serve(sockets=[link_socket]), name="agents")
             verifying = tasks.create_task(_verifier(store, settings).run(), name="verifier")

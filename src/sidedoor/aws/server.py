@@ -11,6 +11,7 @@ import asyncio
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import datetime
 
 from starlette.applications import Starlette
@@ -18,11 +19,25 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sidedoor.aws import models, serialize
+from sidedoor.aws.answers import Answers, Question
 from sidedoor.aws.door import MAX_BODY, Arrival, Authenticate, Door, Invocation, Invoke, Reply
 from sidedoor.aws.signature import HttpRequest
 
 MAX_QUICK_BODY = 16 * 1024
 """Bytes of a body that the event loop may read and verify by itself: a millisecond's work."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quick:
+    """What may be done on the event loop, where authenticating waits for nothing.
+
+    ``includes``: whether a call waits for nothing either, and is answered by what is stored alone. ``version``: of what is
+    stored, as ``Answers`` needs it.
+    """
+
+    includes: Callable[[Invocation], bool]
+    version: Callable[[], int]
+
 
 WORKERS = 32
 """Calls that are carried out at the same time; the store has as many connections."""
@@ -34,19 +49,18 @@ def application(
     authenticate: Authenticate,
     invoke: Invoke,
     clock: Callable[[], datetime],
-    is_quick: Callable[[Invocation], bool] | None = None,
+    quick: Quick | None = None,
     routes: Sequence[Route] = (),
 ) -> ASGIApp:
     """The ASGI application that offers the operations of ``table`` (service -> operation names), and before them ``routes``.
 
-    ``authenticate`` and ``invoke`` are plain functions and may block. With ``is_quick`` the first is not to wait for anything,
-    and neither is ``invoke`` for a call of which it says so: these are carried out at once.
+    ``authenticate`` and ``invoke`` are plain functions and may block.
     """
     services = models.load(table)
     writers = {(s.name, operation): serialize.writer(s, operation) for s in services.values() for operation in s.offered}
     door = Door(services, writers, authenticate, invoke, clock)
     others, paths = Starlette(routes=routes), {route.path for route in routes}
-    workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="call")
+    reply_to = _Replies(door, quick)
 
     async def call(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] in paths:
@@ -60,7 +74,7 @@ def application(
         except _Gone:
             return
         arrival = _arrival(scope, body)
-        reply = await _reply(door, workers, arrival, is_quick)
+        reply = await reply_to.request(arrival)
         headers = [
             (b"x-amzn-requestid", arrival.request_id.encode()),
             (b"content-type", b"text/xml;charset=UTF-8"),
@@ -73,16 +87,38 @@ def application(
     return call
 
 
-async def _reply(
-    door: Door, workers: ThreadPoolExecutor, arrival: Arrival, is_quick: Callable[[Invocation], bool] | None
-) -> Reply:
-    loop = asyncio.get_running_loop()
-    if is_quick is None or len(arrival.http.body) > MAX_QUICK_BODY:
-        return await loop.run_in_executor(workers, lambda: door.answer(door.open(arrival)))
-    opened = door.open(arrival)
-    if opened.invocation is None or is_quick(opened.invocation):
-        return door.answer(opened)
-    return await loop.run_in_executor(workers, door.answer, opened)
+class _Replies:
+    """Where a request is replied to: at once, or by a worker."""
+
+    def __init__(self, door: Door, quick: Quick | None) -> None:
+        self._door, self._quick = door, quick
+        self._answers = None if quick is None else Answers(quick.version)
+        self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="call")
+
+    async def request(self, arrival: Arrival) -> Reply:
+        door = self._door
+        if self._quick is None or self._answers is None or len(arrival.http.body) > MAX_QUICK_BODY:
+            return await self._by_worker(lambda: door.answer(door.open(arrival)))
+        opened = door.open(arrival)
+        call = opened.invocation
+        if call is None:
+            return door.answer(opened)
+        if self._quick.includes(call):
+            asked = arrival.http.query, arrival.http.body
+            return self._answers.reply(door, opened, Question(call.service, call.operation, call.region, call.caller, asked))
+        return await self._by_worker(lambda: door.answer(opened))
+
+    async def _by_worker(self, work: Callable[[], Reply]) -> Reply:
+        """What ``work``, which never raises, comes back with. As ``run_in_executor``, without the chain of futures."""
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[Reply] = loop.create_future()
+        self._workers.submit(lambda: loop.call_soon_threadsafe(_settle, done, work()))
+        return await done
+
+
+def _settle(done: asyncio.Future[Reply], reply: Reply) -> None:
+    if not done.done():  # the client may be gone
+        done.set_result(reply)
 
 
 class _Gone(Exception):

@@ -42,9 +42,8 @@ def allocate_interface(
 
 def taken_addresses(call: Call, subnet_id: str) -> set[str]:
     """The addresses of a subnet that some interface has."""
-    interfaces = call.tables.interfaces
-    secondary = interfaces.values("secondary", subnet_id=subnet_id)
-    return {*interfaces.values("address", subnet_id=subnet_id), *(address for several in secondary for address in several)}
+    found = call.tables.interfaces.pairs("address", "secondary", subnet_id=subnet_id)
+    return {address for primary, secondary in found for address in (primary, *secondary)}
 
 
 def choose_addresses(call: Call, subnet: Subnet, wanted: Iterable[str | None]) -> list[str]:

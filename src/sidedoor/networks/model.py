@@ -400,10 +400,10 @@ def is_usable(subnet_cidr: str, address: str) -> bool:
 def free_address(subnet_cidr: str, taken: Collection[str], reserved: Collection[IPv4Network] = ()) -> str | None:
     """The lowest free address of a subnet outside of what is reserved in it, or None when there is none."""
     network = IPv4Network(subnet_cidr)
-    for offset in range(4, network.num_addresses - 1):
-        address = network.network_address + offset
-        if str(address) not in taken and not any(address in block for block in reserved):
-            return str(address)
+    for number in range(int(network.network_address) + 4, int(network.broadcast_address)):
+        address = f"{number >> 24}.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
+        if address not in taken and not any(IPv4Address(number) in block for block in reserved):
+            return address
     return None
 
 

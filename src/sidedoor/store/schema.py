@@ -260,5 +260,6 @@ CHANGES = sa.Table(
     sa.Column("revision", sa.BigInteger, primary_key=True),
     sa.Column("kind", TEXT, primary_key=True),
     sa.Column("id", TEXT, primary_key=True),
+    sqlite_with_rowid=False,
 )
 """Which record changed in which revision: what a watching agent has to read again."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
 import sqlalchemy as sa
@@ -88,6 +89,21 @@ def _remembering(read: Convert, structure: Convert) -> Convert:
     return convert
 
 
+class RowWriter(Generic[R]):
+    """Makes the values of a row of a record of its kind, as ``Statement.parameters`` takes them."""
+
+    def __init__(self, kind: Kind[R]) -> None:
+        self._names = [field.name for field in kind.fields]
+        self._values = attrgetter(*self._names)
+        self._converted = [(field.name, codec.writer(field.annotation)) for field in kind.fields if field.document]
+
+    def __call__(self, record: R) -> dict[str, Any]:
+        values = dict(zip(self._names, self._values(record), strict=True))
+        for name, convert in self._converted:
+            values[name] = convert(values[name])
+        return values
+
+
 class Statements:
     """The statements of one database, and the readers of its rows. Safe to use from several threads."""
 
@@ -96,6 +112,7 @@ class Statements:
         self.integrity_error: type[Exception] = dialect.loaded_dbapi.IntegrityError
         self._statements: dict[Hashable, Statement] = {}
         self._readers: dict[str, RowReader[Any]] = {}
+        self._dumps: dict[str, RowWriter[Any]] = {}
 
     def statement(self, key: Hashable, compose: Compose) -> Statement:
         found = self._statements.get(key)
@@ -107,6 +124,12 @@ class Statements:
         found = self._readers.get(kind.name)
         if found is None:
             found = self._readers[kind.name] = RowReader(kind, self.dialect)
+        return found
+
+    def dump(self, kind: Kind[R]) -> RowWriter[R]:
+        found = self._dumps.get(kind.name)
+        if found is None:
+            found = self._dumps[kind.name] = RowWriter(kind)
         return found
 
     def any_of(self, column: sa.ColumnElement[Any], name: str) -> sa.ColumnElement[bool]:
@@ -122,15 +145,21 @@ class Statements:
 
 
 class Connection:
-    """A connection within a transaction."""
+    """A connection within a transaction. ``known``: (kind, id) -> the record as this transaction last read or wrote it."""
 
     def __init__(self, driver: PoolProxiedConnection, statements: Statements) -> None:
         self.statements = statements
-        self._driver = driver
+        self.known: dict[tuple[str, str], Any] = {}
+        self._cursor: Callable[[], DBAPICursor] = driver.dbapi_connection.cursor  # type: ignore[union-attr]
 
     def execute(self, key: Hashable, compose: Compose, values: Mapping[str, Any] | None = None) -> DBAPICursor:
         """Runs the statement of this key, which ``compose`` writes at its first use."""
         statement = self.statements.statement(key, compose)
-        cursor = self._driver.cursor()
+        cursor = self._cursor()
         cursor.execute(statement.text, statement.parameters(dict(values or {})))
         return cursor
+
+    def execute_many(self, key: Hashable, compose: Compose, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Runs the statement once for each of these."""
+        statement = self.statements.statement(key, compose)
+        self._cursor().executemany(statement.text, [statement.parameters(dict(values)) for values in rows])

@@ -15,7 +15,6 @@ from typing import Any, Generic, Literal, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.engine.interfaces import DBAPICursor
 
-from sidedoor import codec
 from sidedoor.store import schema
 from sidedoor.store.schema import CHANGES, REVISION, Kind
 from sidedoor.store.statements import Compose, Connection
@@ -55,8 +54,8 @@ class Journal:
         if not self._changed:
             return None
         revision: int = connection.execute("next revision", _next_revision).fetchall()[0][0]
-        for kind, record_id in self._changed:
-            connection.execute("note", _note, {"revision": revision, "kind": kind, "id": record_id})
+        notes = [{"revision": revision, "kind": kind, "id": record_id} for kind, record_id in self._changed]
+        connection.execute_many("note", _note, notes)
         if revision % self.TRIM_EVERY == 0:
             connection.execute("trim", _trim, {"oldest": revision - self.KEEP})
         return revision
@@ -87,14 +86,31 @@ class Records(Generic[R]):
         return next(iter(self.where(id=record_id)), None)
 
     def where(self, **equal: Any) -> list[R]:
-        """The records whose fields have these values (a collection of values: any of them), oldest first."""
+        """The records whose fields have these values (a collection of values: any of them), oldest first.
+
+        A record that this transaction has seen already is not read again by its id.
+        """
+        known, name = self._connection.known, self._kind.name
+        if equal.keys() == {"id"}:
+            record_id = _sole(equal["id"])
+            if isinstance(record_id, str) and (name, record_id) in known:
+                return [known[name, record_id]]
         read = self._connection.statements.reader(self._kind)
-        return [read(row) for row in self._select(equal)]
+        found = [read(row) for row in self._select(equal)]
+        for record in found:
+            known[name, record.id] = record  # type: ignore[attr-defined]
+        return found
 
     def values(self, field: str, **equal: Any) -> list[Any]:
         """One field of the records that ``where`` finds."""
         read = self._connection.statements.reader(self._kind).of_field(field)
-        return [read(row[0]) for row in self._select(equal, field)]
+        return [read(row[0]) for row in self._select(equal, (field,))]
+
+    def pairs(self, one: str, other: str, **equal: Any) -> list[tuple[Any, Any]]:
+        """Two fields of the records that ``where`` finds."""
+        reader = self._connection.statements.reader(self._kind)
+        first, second = reader.of_field(one), reader.of_field(other)
+        return [(first(row[0]), second(row[1])) for row in self._select(equal, (one, other))]
 
     def until(self, field: str, moment: datetime, most: int) -> list[R]:
         """The ``most`` oldest records by this field, a time, which have it and have it not after ``moment``."""
@@ -109,22 +125,23 @@ class Records(Generic[R]):
         found = self._connection.execute(("until", self._kind.name, field, most), compose, {"moment": moment})
         return [read(row) for row in found.fetchall()]
 
-    def _select(self, equal: Mapping[str, Any], field: str | None = None) -> list[Any]:
+    def _select(self, equal: Mapping[str, Any], fields: tuple[str, ...] = ()) -> list[Any]:
+        """Rows of these fields, or of all."""
         equal = {name: _sole(value) for name, value in equal.items()}
         comparisons = tuple((name, _comparison(value)) for name, value in equal.items())
 
         def compose() -> sa.Select[Any]:
             columns = self._kind.table.c
             order = [columns.created, columns.id] if "created" in columns else [columns.id]
-            wanted = self._kind.table if field is None else columns[field]
-            return sa.select(wanted).where(*(self._condition(*one) for one in comparisons)).order_by(*order)
+            wanted = [columns[field] for field in fields] if fields else list(columns)
+            return sa.select(*wanted).where(*(self._condition(*one) for one in comparisons)).order_by(*order)
 
         given = {
             f"{name}_": self._connection.statements.collection(equal[name]) if comparison == "any" else equal[name]
             for name, comparison in comparisons
             if comparison != "null"
         }
-        return list(self._connection.execute(("select", self._kind.name, field, comparisons), compose, given).fetchall())
+        return list(self._connection.execute(("select", self._kind.name, fields, comparisons), compose, given).fetchall())
 
     def _condition(self, name: str, comparison: str) -> sa.ColumnElement[bool]:
         column = self._kind.table.c[name]
@@ -139,6 +156,7 @@ class Records(Generic[R]):
         stored = replace(record, version=1)  # type: ignore[type-var]
         self._write("add", lambda: sa.insert(self._kind.table), self._dump(stored))
         self._journal.note(self._kind, stored.id)  # type: ignore[attr-defined]
+        self._connection.known[self._kind.name, stored.id] = stored  # type: ignore[attr-defined]
         return stored
 
     def update(self, before: R, after: R) -> R:
@@ -151,11 +169,13 @@ class Records(Generic[R]):
         version: int = before.version  # type: ignore[attr-defined]
         stored = replace(after, version=version + 1)  # type: ignore[type-var]
         self._overwrite("update", lambda: sa.update(self._kind.table), before, self._dump(stored))
+        self._connection.known[self._kind.name, stored.id] = stored  # type: ignore[attr-defined]
         return stored
 
     def remove(self, record: R) -> None:
         """Deletes the record where it still stands as read. Raises ``Superseded``."""
         self._overwrite("remove", lambda: sa.delete(self._kind.table), record, {})
+        self._connection.known.pop((self._kind.name, record.id), None)  # type: ignore[attr-defined]
 
     def remove_all(self, records: Iterable[R]) -> None:
         for record in records:
@@ -180,10 +200,7 @@ class Records(Generic[R]):
             raise Duplicate(str(error)) from error
 
     def _dump(self, record: R) -> dict[str, Any]:
-        return {
-            field.name: codec.to_json_value(getattr(record, field.name)) if field.document else getattr(record, field.name)
-            for field in self._kind.fields
-        }
+        return self._connection.statements.dump(self._kind)(record)
 
 
 _COLLECTIONS = (list, tuple, set, frozenset)
@@ -282,6 +299,7 @@ class Tables:
 
     def clear(self) -> None:
         """Empties every table; the agent sees every record go."""
+        self.connection.known.clear()
         for kind in schema.KINDS:
             if kind.fed:
                 records: Records[Any] = Records(self.connection, self.journal, kind)

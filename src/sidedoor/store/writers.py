@@ -3,7 +3,7 @@
 A commit waits for the disk; what is done before it does not. So a writer that sees somebody waiting leaves its transaction
 open to the next one, and the last of them commits for all.
 
-Rule 1: a turn is a savepoint of its own: what fails takes nothing of the others along.
+Rule 1: a turn after the first is a savepoint of its own: what fails takes nothing of the others along.
 Rule 2: nobody leaves before the commit, for nothing may be known of a change that could still be lost; not even by an error
 that another's change brought about.
 Rule 3: where the commit fails, everybody whose work it was hears of it.
@@ -28,12 +28,13 @@ class _Transaction:
         self.cursor = driver.cursor()
         self.turns = 0
         self.error: BaseException | None = None
+        self.closed = False
         self.ended = threading.Event()
 
     def end(self) -> None:
-        """Commits, unless it is broken."""
+        """Commits, unless it is broken, or undone as a whole."""
         try:
-            if self.error is None:
+            if self.error is None and not self.closed:
                 self.cursor.execute("COMMIT")
         except BaseException as error:
             self.error = error
@@ -56,12 +57,15 @@ class Writers:
     def turn(self) -> Iterator[Any]:
         """The connection, for as long as the block lasts. Comes out of the block when its work is committed, or undone."""
         transaction = self._take_turn()
+        alone = transaction.turns == 0  # nothing of anybody else's is in the transaction yet
         try:
-            transaction.cursor.execute("SAVEPOINT turn")
+            if not alone:
+                transaction.cursor.execute("SAVEPOINT turn")
             yield transaction.driver
-            transaction.cursor.execute("RELEASE SAVEPOINT turn")
+            if not alone:
+                transaction.cursor.execute("RELEASE SAVEPOINT turn")
         except BaseException:
-            self._undo(transaction)
+            self._undo(transaction, alone)
             raise
         finally:
             self._pass_on(transaction)
@@ -82,17 +86,21 @@ class Writers:
                 raise
         return self._open
 
-    def _undo(self, transaction: _Transaction) -> None:
+    def _undo(self, transaction: _Transaction, alone: bool) -> None:
         try:
-            transaction.cursor.execute("ROLLBACK TO SAVEPOINT turn")
-            transaction.cursor.execute("RELEASE SAVEPOINT turn")
+            if alone:
+                transaction.cursor.execute("ROLLBACK")
+                transaction.closed = True
+            else:
+                transaction.cursor.execute("ROLLBACK TO SAVEPOINT turn")
+                transaction.cursor.execute("RELEASE SAVEPOINT turn")
         except BaseException as error:
             transaction.error = error  # a broken connection: nothing of this transaction can be saved
 
     def _pass_on(self, transaction: _Transaction) -> None:
         """To the next writer, which waits already; or else ends the transaction. Returns when it has ended."""
         transaction.turns += 1
-        if self._waiting == 0 or transaction.turns >= MOST_TURNS or transaction.error is not None:
+        if self._waiting == 0 or transaction.turns >= MOST_TURNS or transaction.closed or transaction.error is not None:
             self._open = None
             transaction.end()
         self._turn.release()
