@@ -8,6 +8,10 @@ unexport PYTHONHOME PYTHONPATH
 BIN := .venv/bin
 ARGS ?=
 
+# Three at a time, since many wait for programs that wait; a file's tests together, and the files in the order of their names,
+# which puts the clients first, whose tests last longest.
+ALL_TESTS := -n 3 --dist loadfile --no-loadscope-reorder
+
 .PHONY: help demo test lint check fix docs venv clients clean
 
 help: ## Say what can be made
@@ -17,7 +21,7 @@ demo: venv ## Play the chapter with real bytes and stay up (ARGS=--once: end by 
 	@$(BIN)/python -m sidedoor.demo $(ARGS)
 
 test: clients ## Run the tests (ARGS='-k endpoint -x': some of them)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest $(or $(ARGS),$(ALL_TESTS))
 
 lint: venv ## Check style, format, types and the direction of imports
 	$(BIN)/ruff check .

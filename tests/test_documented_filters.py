@@ -29,7 +29,7 @@ ITEM = re.compile(r"<ul>|</ul>|<li>\s*<p>\s*<code>([^<]*)</code>", re.DOTALL)
 ALIASES = {
     "DescribeNetworkInterfaces": {"group-name"},
     "DescribeSubnets": {"availability-zone-id", "availability-zone", "cidr", "cidr-block", "default-for-az"},
-    "DescribeVpcs": {"is-default"},
+    "DescribeVpcs": {"cidr-block", "is-default"},
 }
 """Spellings that the documentation mentions elsewhere, or mentioned once."""
 

@@ -19,6 +19,7 @@ from sidedoor.dataplane.envoy.ads import AdsServer
 from sidedoor.dataplane.envoy.process import EnvoyProcess
 from sidedoor.dataplane.envoy.resources import CLUSTER, ENDPOINTS, LISTENER, assignment, cluster, listener
 from sidedoor.loadbalancers.model import HealthCheck
+from sidedoor.settings import CONNECTIONS_PER_TARGET
 
 PATIENCE = 20.0
 
@@ -174,7 +175,7 @@ class Stage:
 
     def balancer(self, *targets: Target, **changes: Any) -> None:
         one = a_cluster(**changes)
-        self.ads.set(BALANCER, CLUSTER, {one.name: cluster(one, NODE)})
+        self.ads.set(BALANCER, CLUSTER, {one.name: cluster(one, NODE, CONNECTIONS_PER_TARGET)})
         self.hosts(*targets)
 
     def hosts(self, *targets: Target) -> None:

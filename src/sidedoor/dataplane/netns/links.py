@@ -118,7 +118,8 @@ class Links:
             self._netlink.addr("add", index=link.index, address=str(address.ip), prefixlen=address.network.prefixlen)
 
     def remove_address(self, link: Link, address: IPv4Interface) -> None:
-        with _as_os_errors(errno.EADDRNOTAVAIL):
+        # A link may vanish on its own: the kernel takes a veth away some time after its other end's namespace.
+        with _as_os_errors(errno.EADDRNOTAVAIL, errno.ENODEV):
             self._netlink.addr("del", index=link.index, address=str(address.ip), prefixlen=address.network.prefixlen)
 
     def default_gateway(self) -> str | None:
