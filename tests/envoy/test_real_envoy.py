@@ -17,6 +17,7 @@ from proxyprotocol.v2 import ProxyProtocolV2
 from sidedoor.dataplane.desired import Door
 from sidedoor.dataplane.envoy.admin import Admin, AdminError
 from sidedoor.dataplane.envoy.resources import CLUSTER, ENDPOINTS, LISTENER, assignment, cluster
+from sidedoor.settings import CONNECTIONS_PER_TARGET
 
 
 async def an_open_door(stage: Stage, target: Target) -> Door:
@@ -186,7 +187,7 @@ def test_a_door_moves_to_another_target_group() -> None:
         old, new = await stage.target("old"), await stage.target("new")
         door = await an_open_door(stage, old)
         other = a_cluster(name="eni-node/targetgroup/two")
-        stage.ads.set(BALANCER, CLUSTER, {other.name: cluster(other, NODE)})
+        stage.ads.set(BALANCER, CLUSTER, {other.name: cluster(other, NODE, CONNECTIONS_PER_TARGET)})
         stage.ads.set(BALANCER, ENDPOINTS, {other.name: assignment(other.name, [(new.address, new.port)])})
         await stage.settled(BALANCER, stage.endpoint(replace(door, cluster=other.name)))
         flow = await stage.connect(door)
