@@ -76,6 +76,28 @@ def test_the_target_group_may_be_named_in_either_form_or_in_both(site: Site) -> 
         assert answer["Listeners"][0]["DefaultActions"][0]["TargetGroupArn"] == arn
 
 
+def test_an_action_is_shown_with_the_order_and_the_weight_that_it_was_given(site: Site) -> None:
+    """Terraform reads both, and would set them for ever where they are missing."""
+    balancer, group = site.balancer(), site.group()
+    named = {"TargetGroupArn": group["TargetGroupArn"]}
+    written = {**forward(group["TargetGroupArn"]), "Order": 1}
+    weighed = {"Type": "forward", "ForwardConfig": {"TargetGroups": [{**named, "Weight": 7}]}}
+    listener = site.listener(balancer, group, DefaultActions=[written])
+    (action,) = listener["DefaultActions"]
+    assert (action["Order"], action["ForwardConfig"]["TargetGroups"]) == (1, [named])
+    changed = site.ask(modify_listener, ListenerArn=listener["ListenerArn"], DefaultActions=[weighed])["Listeners"][0]
+    (action,) = changed["DefaultActions"]
+    assert "Order" not in action
+    assert action["ForwardConfig"]["TargetGroups"] == weighed["ForwardConfig"]["TargetGroups"]
+    site.ask(modify_listener, ListenerArn=listener["ListenerArn"], Port=81)
+    (shown,) = site.ask(describe_listeners, ListenerArns=[listener["ListenerArn"]])["Listeners"]
+    assert shown["DefaultActions"] == [action]
+    too_heavy = {"Type": "forward", "ForwardConfig": {"TargetGroups": [{**named, "Weight": 1000}]}}
+    for wrong in ({**written, "Order": 0}, too_heavy):
+        with pytest.raises(errors.ValidationError, match="must be a number between"):
+            site.ask(modify_listener, ListenerArn=listener["ListenerArn"], DefaultActions=[wrong])
+
+
 @pytest.mark.parametrize(
     ("request_", "error", "reason"),
     [

@@ -23,6 +23,9 @@ from sidedoor.loadbalancers.model import (
     TargetGroup,
 )
 
+MOST_ORDER, MOST_WEIGHT = 50_000, 999
+"""ELBv2 API reference, ``Action`` and ``TargetGroupTuple``."""
+
 _OF_TLS: Mapping[str, str] = {
     "Certificates": "A certificate",
     "SslPolicy": "An SSL policy",
@@ -37,7 +40,8 @@ def create_listener(call: Call, request: Request) -> Answer:
     balancer = owned_load_balancer(call, request["LoadBalancerArn"])
     protocol, port = _protocol(request.get("Protocol")), _port(request.get("Port"))
     _check_supported(request)
-    group = owned_target_group(call, _target_group_arn(request.get("DefaultActions") or ()))
+    actions = request.get("DefaultActions") or ()
+    group = owned_target_group(call, _target_group_arn(actions))
     listeners = call.tables.listeners.where(load_balancer_id=balancer.id)
     asked_tags = tags.of_new(request)
     for existing in listeners:
@@ -52,7 +56,7 @@ def create_listener(call: Call, request: Request) -> Answer:
     listener = call.tables.listeners.add(
         Listener(
             id=call.arn(naming.SERVICE, resource), account=call.account, region=call.region, load_balancer_id=balancer.id,
-            target_group_id=group.id, protocol=protocol, port=port, created=call.now, tags=asked_tags,
+            target_group_id=group.id, protocol=protocol, port=port, created=call.now, tags=asked_tags, **_as_written(actions),
         )
     )  # fmt: skip
     return {"Listeners": [_to_wire(listener)]}
@@ -107,6 +111,18 @@ def _target_group_arn(actions: Sequence[Mapping[str, Any]]) -> str:
     return named[0]
 
 
+def _as_written(actions: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The order and the weight that the one forward action was given."""
+    action = actions[0]
+    groups: Sequence[Mapping[str, Any]] = (action.get("ForwardConfig") or {}).get("TargetGroups") or ({},)
+    order, weight = action.get("Order"), groups[0].get("Weight")
+    if order is not None and not 1 <= order <= MOST_ORDER:
+        raise errors.ValidationError(f"Action order '{order}' must be a number between 1 and {MOST_ORDER}")
+    if weight is not None and not 0 <= weight <= MOST_WEIGHT:
+        raise errors.ValidationError(f"Target group weight '{weight}' must be a number between 0 and {MOST_WEIGHT}")
+    return {"action_order": order, "target_group_weight": weight}
+
+
 def _is_same(existing: Listener, protocol: str, group: TargetGroup, asked_tags: dict[str, str]) -> bool:
     """Whether a request asks for what is there already; then it succeeds again ("idempotent", CreateListener)."""
     return (existing.protocol, existing.target_group_id) == (protocol, group.id) and asked_tags.items() <= existing.tags.items()
@@ -149,7 +165,8 @@ def modify_listener(call: Call, request: Request) -> Answer:
     if port != listener.port and call.tables.listeners.where(load_balancer_id=balancer.id, port=port):
         raise errors.DuplicateListener(load_balancer=balancer.id)
     _check_fits(call, balancer, group, protocol)
-    changed = replace(listener, protocol=protocol, port=port, target_group_id=group.id)
+    written = _as_written(actions) if actions else {}
+    changed = replace(listener, protocol=protocol, port=port, target_group_id=group.id, **written)
     return {"Listeners": [_to_wire(call.tables.listeners.update(listener, changed))]}
 
 
@@ -185,11 +202,14 @@ def _to_wire(listener: Listener) -> dict[str, Any]:
 
 def forward_action(listener: Listener) -> dict[str, Any]:
     """The one action, in both forms, as AWS lists it."""
+    order = {} if listener.action_order is None else {"Order": listener.action_order}
+    weight = {} if listener.target_group_weight is None else {"Weight": listener.target_group_weight}
     return {
         "Type": "forward",
         "TargetGroupArn": listener.target_group_id,
+        **order,
         "ForwardConfig": {
-            "TargetGroups": [{"TargetGroupArn": listener.target_group_id}],
+            "TargetGroups": [{"TargetGroupArn": listener.target_group_id, **weight}],
             "TargetGroupStickinessConfig": {"Enabled": False},
         },
     }

@@ -120,6 +120,12 @@ class TargetGroup:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Listener:
+    """A port of a load balancer, and the target group to which it forwards.
+
+    ``action_order`` and ``target_group_weight``: where the action was written with them. With one action of one target group
+    neither decides anything; they are shown again as they were given.
+    """
+
     id: str
     version: int = 0
     account: str
@@ -129,6 +135,8 @@ class Listener:
     protocol: str
     port: int
     created: datetime
+    action_order: int | None = None
+    target_group_weight: int | None = None
     attributes: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
 

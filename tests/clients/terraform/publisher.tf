@@ -176,9 +176,17 @@ resource "aws_lb_listener" "instances" {
   protocol          = "TCP"
   port              = var.changed ? 8002 : 8001
 
+  # The same in the form that modules use for several target groups.
   default_action {
-    type             = "forward"
-    target_group_arn = aws_lb_target_group.instances.arn
+    type  = "forward"
+    order = 1
+
+    forward {
+      target_group {
+        arn    = aws_lb_target_group.instances.arn
+        weight = 1
+      }
+    }
   }
 }
 
