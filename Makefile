@@ -8,9 +8,9 @@ unexport PYTHONHOME PYTHONPATH
 BIN := .venv/bin
 ARGS ?=
 
-# Three at a time, since many wait for programs that wait; a file's tests together, and the files in the order of their names,
+# Five at a time, since many wait for programs that wait; a file's tests together, and the files in the order of their names,
 # which puts the clients first, whose tests last longest.
-ALL_TESTS := -n 3 --dist loadfile --no-loadscope-reorder
+ALL_TESTS := -n 5 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help demo test lint check fix docs venv clients clean
 
