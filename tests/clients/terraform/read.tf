@@ -1,6 +1,7 @@
 # Every data source of this field, each looking up what the configuration made, by what people look it up by.
 
 # The accepter waits until the endpoint is available, so that its interfaces are there to be read.
+# Which of them is the first, once there are two, is up to their ids.
 data "aws_network_interface" "endpoint" {
   provider   = aws.consumer
   id         = one(slice(tolist(aws_vpc_endpoint.this.network_interface_ids), 0, 1))
@@ -175,7 +176,7 @@ data "aws_regions" "all" {
 
 output "seen" {
   value = {
-    address         = data.aws_network_interface.endpoint.private_ip
+    address         = startswith(data.aws_network_interface.endpoint.private_ip, "10.0.")
     endpoint        = data.aws_vpc_endpoint.this.state
     service         = data.aws_vpc_endpoint_service.published.service_id == aws_vpc_endpoint_service.this.id
     vpc             = data.aws_vpc.publisher.main_route_table_id == aws_default_route_table.publisher.id
