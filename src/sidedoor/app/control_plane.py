@@ -168,7 +168,7 @@ def opened(settings: Settings) -> Iterator[Store]:
 
 
 def run(settings: Settings) -> None:
-    """``serve`` on an event loop that spends a third of the time of asyncio's own on a call."""
+    """``serve`` on an event loop in C (decision 0009)."""
     gc.set_threshold(GARBAGE_OBJECTS, 20, 20)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(serve(settings))

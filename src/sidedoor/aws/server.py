@@ -2,7 +2,7 @@
 
 Rule 1: the event loop only reads and writes, and carries out what is sure to be quick; any other call takes one hop to a
 worker thread.
-Rule 2: nothing stands between the socket and the door: no router, no middleware. A third of a call's time went there.
+Rule 2: nothing stands between the socket and the door: no router, no middleware (decision 0009).
 """
 
 from __future__ import annotations
