@@ -7,7 +7,9 @@ Rule 2: it is reported removed only when its listeners are gone and its flows ar
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
+from collections.abc import Iterator
 
 from sidedoor.dataplane import desired
 from sidedoor.dataplane.balancing import Balancing
@@ -40,6 +42,15 @@ class Opening:
     def owners(self) -> list[str]:
         """Whose configuration Envoy has still to acknowledge."""
         return [owner(one) for one in self._waiting]
+
+    def doors(self) -> Iterator[Door]:
+        """All that stand."""
+        return itertools.chain.from_iterable(self._doors.values())
+
+    def closes(self, endpoint_id: str) -> bool:
+        """Whether mending it will take a door away, or make another of it."""
+        standing = self._doors.get(endpoint_id, ())
+        return bool(standing) and not set(standing) <= set(desired.doors(self._ground.wanted, endpoint_id))
 
     def mend(self, endpoint_id: str) -> None:
         endpoint = self._ground.wanted.endpoints.get(endpoint_id)

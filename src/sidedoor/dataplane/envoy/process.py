@@ -39,6 +39,10 @@ SOCKET_PATH_LIMIT = 107
 """unix(7): ``sun_path`` holds 108 bytes, the last of them a zero."""
 
 
+_START_TIME = 19
+"""Of proc(5)'s ``stat`` the 22nd field, counted from the one after the command's name: ticks since the host's start."""
+
+
 class EnvoyError(Exception):
     """Envoy cannot be run here. The message says why."""
 
@@ -62,6 +66,18 @@ class EnvoyProcess:
     def pid(self) -> int | None:
         """The running Envoy's process id."""
         return next(_running(self._bootstrap_path), None)
+
+    @property
+    def life(self) -> str | None:
+        """Names the running Envoy: another one, also with the same process id, has another name."""
+        pid = self.pid
+        if pid is None:
+            return None
+        try:
+            after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            return None
+        return f"{pid} since {after_name[_START_TIME]}"
 
     # --- supervision ----------------------------------------------------------------------------------------------
 
@@ -156,7 +172,7 @@ class EnvoyProcess:
         return [
             str(self._binary), "--config-path", str(self._bootstrap_path), "--disable-hot-restart",
             "--concurrency", str(self._concurrency), "--drain-time-s", "0", "--drain-strategy", "immediate",
-            "--log-level", "warning", "--component-log-level", "config:error",
+            "--log-level", "warning", "--component-log-level", "config:error,misc:error",
         ]  # fmt: skip
 
     def _last_lines(self, since: int) -> str:
