@@ -137,5 +137,3 @@ def test_connections_bytes_and_refusals_are_counted_exactly(system: System, road
     until(lambda: scraped(system, balancer)["aws_networkelb_active_flow_count"] == 0, "nothing is open")
     assert scraped(system, balancer)["aws_networkelb_tcp_client_reset_count_total"] == 1
     talk.program.communicate()
-
-

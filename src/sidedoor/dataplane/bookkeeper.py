@@ -83,7 +83,7 @@ class Bookkeeper:
         self._books, self._sources, self._send = books, sources, send
         self._beat = beat
         self._clock = clock or WallClock()
-        self._reading = asyncio.Lock()
+        self._reading, self._closing = asyncio.Lock(), asyncio.Lock()
         self._read_at = 0.0
         self._news = asyncio.Event()
 
@@ -118,9 +118,9 @@ class Bookkeeper:
 
     async def catch_up(self) -> None:
         """To be called before a door closes, for its counters go with it."""
-        if not 0 <= self._clock.time() - self._read_at < RECENT_SECONDS:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(PATIENCE_SECONDS):
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE_SECONDS), self._closing:
+                if not 0 <= self._clock.time() - self._read_at < RECENT_SECONDS:
                     await self.read(beat=False)
 
     async def tell(self, *, also_open: bool = False) -> bool:

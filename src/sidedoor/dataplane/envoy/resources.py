@@ -96,7 +96,7 @@ def cluster(cluster: Cluster, source: Place, connections_per_target: int) -> Any
         ),
         connect_timeout=Duration(seconds=CONNECT_SECONDS),
         upstream_bind_config=BindConfig(source_address=_address(source, 0).socket_address),
-        circuit_breakers=_circuit_breakers(connections_per_target if source.namespace is None else UNLIMITED),
+        circuit_breakers=_circuit_breakers(connections_per_target if source.namespace is None else None),
         **_balancing(cluster.sticky),
         **({"transport_socket": _proxy_protocol()} if cluster.proxy_protocol else {}),
     )
@@ -109,14 +109,16 @@ def _balancing(sticky: bool) -> dict[str, Any]:
     return {"lb_policy": ClusterConfig.MAGLEV, "maglev_lb_config": table}
 
 
-def _circuit_breakers(connections_per_target: int) -> Any:
+def _circuit_breakers(connections_per_target: int | None) -> Any:
     """No limit on the whole (Envoy's is 1,024, and a connection that is being made counts as a request), one on each target."""
-    every = {name: UInt32Value(value=UNLIMITED) for name in ("max_connections", "max_pending_requests", "max_requests")}
-    each = UInt32Value(value=connections_per_target)
-    return CircuitBreakers(
-        thresholds=[CircuitBreakers.Thresholds(**every)],
-        per_host_thresholds=[CircuitBreakers.Thresholds(max_connections=each)],
-    )
+    thresholds = [CircuitBreakers.Thresholds(**dict.fromkeys(_LIMITS, UInt32Value(value=UNLIMITED)))]
+    if connections_per_target is None:
+        return CircuitBreakers(thresholds=thresholds)
+    each = CircuitBreakers.Thresholds(max_connections=UInt32Value(value=connections_per_target))
+    return CircuitBreakers(thresholds=thresholds, per_host_thresholds=[each])
+
+
+_LIMITS = ("max_connections", "max_pending_requests", "max_requests")
 
 
 def _proxy_protocol() -> Any:
