@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from metric_samples import NOON, OTHER, OWNER, REGION, at, bytes_processed, told
 
-from sidedoor.metrics.model import KEPT, Datum, Series, StatisticSet, over_periods, sample
+from sidedoor.metrics.model import KEPT, Datum, Series, StatisticSet, merged, over_periods, sample
 from sidedoor.metrics.reading import minutes
 from sidedoor.metrics.record import AT_ONCE, record
 from sidedoor.store.engine import Store
@@ -18,7 +18,7 @@ def kept(store: Store, one: Series) -> dict[float, StatisticSet]:
     start, end = noon - 86400, noon + 86400
     with store.read() as tables:
         found = over_periods(minutes(tables, one, start, end), 60, start, end)
-    return {(second - noon) / 60: statistics for second, statistics in found.items()}
+    return {(second - noon) / 60: merged(sets) for second, sets in found.items()}
 
 
 def test_what_is_recorded_is_read(any_store: Store) -> None:

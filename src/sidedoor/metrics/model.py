@@ -1,14 +1,16 @@
 """What a number is: of which series, of which minute; and what many of them come to over a period. Pure.
 
 Rule 1: a datum is a minute's *statistic set*, as CloudWatch calls it: sum, minimum, maximum and number of samples. A longer
-period's set follows from its minutes' sets; percentiles do not, and are refused.
+period's set follows from its minutes' sets; a percentile only where each minute has samples of one value.
 Rule 2: of one minute of one series each source tells once. What it tells again replaces what it told; what another source
 tells is added.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -45,10 +47,10 @@ class Series:
     namespace: str
     name: str
     dimensions: tuple[tuple[str, str], ...]
-    unit: str
+    unit: Unit
 
 
-def series(account: str, region: str, namespace: str, name: str, dimensions: Mapping[str, str], unit: str) -> Series:
+def series(account: str, region: str, namespace: str, name: str, dimensions: Mapping[str, str], unit: Unit) -> Series:
     return Series(
         account=account, region=region, namespace=namespace, name=name, dimensions=tuple(sorted(dimensions.items())), unit=unit
     )
@@ -62,11 +64,6 @@ class StatisticSet:
     minimum: float
     maximum: float
     count: float
-
-    def __add__(self, other: StatisticSet) -> StatisticSet:
-        return StatisticSet(
-            self.sum + other.sum, min(self.minimum, other.minimum), max(self.maximum, other.maximum), self.count + other.count
-        )
 
 
 def sample(value: float) -> StatisticSet:
@@ -83,8 +80,16 @@ class Datum:
     statistics: StatisticSet
 
 
+def merged(sets: Sequence[StatisticSet]) -> StatisticSet:
+    """What several sets, at least one, come to."""
+    return StatisticSet(
+        math.fsum(one.sum for one in sets), min(one.minimum for one in sets), max(one.maximum for one in sets),
+        math.fsum(one.count for one in sets),
+    )  # fmt: skip
+
+
 class Statistic(StrEnum):
-    """What can be derived from statistic sets."""
+    """What follows from statistic sets, whatever they are."""
 
     SAMPLE_COUNT = "SampleCount"
     AVERAGE = "Average"
@@ -92,7 +97,8 @@ class Statistic(StrEnum):
     MINIMUM = "Minimum"
     MAXIMUM = "Maximum"
 
-    def of(self, found: StatisticSet) -> float:
+    def of(self, sets: Sequence[StatisticSet]) -> float:
+        found = merged(sets)
         match self:
             case Statistic.SAMPLE_COUNT:
                 return found.count
@@ -106,14 +112,54 @@ class Statistic(StrEnum):
                 return found.maximum
 
 
-def over_periods(minutes: Iterable[tuple[int, StatisticSet]], period: int, start: int, end: int) -> dict[int, StatisticSet]:
-    """Beginning of a period -> what its minutes come to, in the order of time, for the minutes from ``start`` until ``end``.
+STATISTICS = frozenset(one.value for one in Statistic)
 
-    All times are seconds since the epoch. Periods begin at its multiples of theirs, and one without a sample is left out.
+
+@dataclass(frozen=True, slots=True)
+class Percentile:
+    """A percentile, as in ``p99.9``: the smallest sample that so many per cent of all are not above."""
+
+    percent: float
+
+    def of(self, sets: Sequence[StatisticSet]) -> float | None:
+        """None where it does not follow: every set has to be of samples that are alike and not negative (API reference,
+        GetMetricStatistics)."""
+        if any(one.minimum != one.maximum or one.minimum < 0 for one in sets):
+            return None
+        rank = self.percent / 100 * merged(sets).count
+        passed = 0.0
+        for one in sorted(sets, key=lambda one: one.minimum):
+            passed += one.count
+            if passed >= rank:
+                return one.minimum
+        return max(one.maximum for one in sets)
+
+
+Derived = Statistic | Percentile
+
+_PERCENTILE = re.compile(r"p([0-9]{1,2}(?:\.[0-9]{1,10})?|100)")
+
+
+def percentile(name: str) -> Percentile | None:
+    """The percentile of this name, if it is one's."""
+    found = _PERCENTILE.fullmatch(name)
+    return Percentile(float(found[1])) if found else None
+
+
+def derived(name: str) -> Derived | None:
+    """The statistic of this name, if it is one that can be derived here."""
+    return Statistic(name) if name in STATISTICS else percentile(name)
+
+
+def over_periods(
+    minutes: Iterable[tuple[int, StatisticSet]], period: int, start: int, end: int
+) -> dict[int, list[StatisticSet]]:
+    """Beginning of a period -> the sets of its minutes, in the order of time, for the minutes from ``start`` until ``end``.
+
+    All times are seconds since the epoch. The first period begins at ``start``; one without a sample is left out.
     """
-    found: dict[int, StatisticSet] = {}
+    found: dict[int, list[StatisticSet]] = {}
     for minute, statistics in minutes:
         if start <= minute < end:
-            begin = minute - minute % period
-            found[begin] = found[begin] + statistics if begin in found else statistics
+            found.setdefault(minute - (minute - start) % period, []).append(statistics)
     return dict(sorted(found.items()))

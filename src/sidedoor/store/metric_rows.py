@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from sidedoor.metrics.model import Series
+from sidedoor.metrics.model import Series, Unit
 from sidedoor.store.schema import METRIC_HOURS as HOURS
 from sidedoor.store.schema import METRIC_SERIES as SERIES
 from sidedoor.store.statements import Connection, Statements
@@ -47,19 +47,23 @@ class MetricRows:
 
     def note(self, rows: Collection[SeriesRow]) -> None:
         """Sees to it that these series are stored, and have points at least as new as this."""
-        statements = self._connection.statements
-
-        def known() -> sa.Select[Any]:
-            return sa.select(SERIES.c.id, SERIES.c.newest).where(_any_number(statements, SERIES.c.id))
-
-        given = {"numbers": _numbers(statements, [row.id for row in rows])}
-        newest = dict(self._connection.execute("known series", known, given).fetchall())
+        newest = self.which(row.id for row in rows)
         missing = [_series_values(row) for row in rows if row.id not in newest]
         older = [{"series_id": row.id, "hour": row.newest} for row in rows if newest.get(row.id, row.newest) < row.newest]
         if missing:
             self._connection.execute_many("add series", lambda: sa.insert(SERIES), missing)
         if older:
             self._connection.execute_many("newer series", _newer, older)
+
+    def which(self, series_ids: Iterable[int]) -> dict[int, int]:
+        """Those of these series that are stored -> the hour of their newest point."""
+        statements = self._connection.statements
+
+        def known() -> sa.Select[Any]:
+            return sa.select(SERIES.c.id, SERIES.c.newest).where(_any_number(statements, SERIES.c.id))
+
+        given = {"numbers": _numbers(statements, series_ids)}
+        return dict(self._connection.execute("known series", known, given).fetchall())
 
     def append(self, rows: Iterable[HourRow]) -> None:
         """Adds these points to the ones that their hours have."""
@@ -148,7 +152,7 @@ def _series_row(
     number: int, account: str, region: str, namespace: str, name: str, dimensions: str, unit: str, newest: int
 ) -> SeriesRow:
     pairs = tuple((key, value) for key, value in json.loads(dimensions))
-    one = Series(account=account, region=region, namespace=namespace, name=name, dimensions=pairs, unit=unit)
+    one = Series(account=account, region=region, namespace=namespace, name=name, dimensions=pairs, unit=Unit(unit))
     return SeriesRow(number, one, newest)
 
 
