@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from rules_lab import AZ1, Lab
 
-from sidedoor.demo.system import System, running, until
+from sidedoor.demo.system import System, processes_of, running, until
 
 LIMIT = 4
 """Even: the kernel gives out an even number of a range's ports."""
@@ -99,6 +102,7 @@ def test_connections_bytes_and_refusals_are_counted_exactly(system: System, road
     endpoint = {"account_id": consumer.id, "vpc_endpoint_id": road.endpoint["VpcEndpointId"], "vpc_id": consumer.vpc}
     service = {"account_id": provider.id, "service_id": road.service["ServiceId"], "load_balancer_arn": road.balancer}
     balancer = {"account_id": provider.id, "load_balancer": road.balancer.partition(":loadbalancer/")[2]}
+    began = datetime.now(UTC)
     talk = road.talk()
     assert [talk.does(f"open {BYTES}") for _ in range(LIMIT)] == ["echoed"] * LIMIT
     assert talk.does(f"open {BYTES}") in ("closed", "ConnectionResetError", "BrokenPipeError")
@@ -137,3 +141,32 @@ def test_connections_bytes_and_refusals_are_counted_exactly(system: System, road
     until(lambda: scraped(system, balancer)["aws_networkelb_active_flow_count"] == 0, "nothing is open")
     assert scraped(system, balancer)["aws_networkelb_tcp_client_reset_count_total"] == 1
     talk.program.communicate()
+
+    # An agent that ends tells the minute that is not over.
+    (agent,) = (one for one in processes_of(system.state) if " agent --state" in one.command)
+    os.kill(agent.pid, signal.SIGTERM)
+    cloudwatch = consumer.client("cloudwatch")
+    asked = {
+        "Namespace": "AWS/PrivateLinkEndpoints", "StartTime": began - timedelta(minutes=1),
+        "EndTime": began + timedelta(hours=1),
+        "Period": 3600, "Statistics": ["Sum", "Maximum"],
+        "Dimensions": [
+            {"Name": "Endpoint Type", "Value": "Interface"}, {"Name": "Service Name", "Value": road.service["ServiceName"]},
+            {"Name": "VPC Endpoint Id", "Value": road.endpoint["VpcEndpointId"]}, {"Name": "VPC Id", "Value": consumer.vpc},
+        ],
+    }  # fmt: skip
+
+    def statistics(client: Any, name: str, **other: Any) -> list[dict[str, Any]]:
+        points: list[dict[str, Any]] = client.get_metric_statistics(**asked | {"MetricName": name} | other)["Datapoints"]
+        return points
+
+    until(lambda: sum(one["Sum"] for one in statistics(cloudwatch, "NewConnections")) == LIMIT, "CloudWatch knows them")
+    assert sum(one["Sum"] for one in statistics(cloudwatch, "BytesProcessed")) == both_ways
+    assert max(one["Maximum"] for one in statistics(cloudwatch, "ActiveConnections")) == LIMIT
+    of_balancer = {
+        "Namespace": "AWS/NetworkELB", "Dimensions": [{"Name": "LoadBalancer", "Value": balancer["load_balancer"]}]
+    }  # fmt: skip
+    theirs = provider.client("cloudwatch")
+    assert sum(one["Sum"] for one in statistics(theirs, "PortAllocationErrorCount", **of_balancer)) == 1
+    assert sum(one["Sum"] for one in statistics(theirs, "TCP_Client_Reset_Count", **of_balancer)) == 1
+    assert statistics(cloudwatch, "PortAllocationErrorCount", **of_balancer) == []

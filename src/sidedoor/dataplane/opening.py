@@ -48,9 +48,10 @@ class Opening:
         return itertools.chain.from_iterable(self._doors.values())
 
     def closes(self, endpoint_id: str) -> bool:
-        """Whether mending it will take a door away, or make another of it."""
-        standing = self._doors.get(endpoint_id, ())
-        return bool(standing) and not set(standing) <= set(desired.doors(self._ground.wanted, endpoint_id))
+        """Whether mending it will take a door away, or lead it elsewhere."""
+        standing = {(door.name, door.cluster) for door in self._doors.get(endpoint_id, ())}
+        doors = desired.doors(self._ground.wanted, endpoint_id) if standing else ()
+        return not standing <= {(door.name, door.cluster) for door in doors}
 
     def mend(self, endpoint_id: str) -> None:
         endpoint = self._ground.wanted.endpoints.get(endpoint_id)

