@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sidedoor.aws import models
 from sidedoor.aws.answers import Answers, Question
-from sidedoor.aws.door import MAX_BODY, Arrival, Authenticate, Door, Invocation, Invoke, Reply, writers
+from sidedoor.aws.door import MAX_BODY, Arrival, Authenticate, Door, Heard, Invocation, Invoke, Reply, writers
 from sidedoor.aws.signature import HttpRequest
 
 MAX_QUICK_BODY = 16 * 1024
@@ -51,13 +51,14 @@ def application(
     clock: Callable[[], datetime],
     quick: Quick | None = None,
     routes: Sequence[Route] = (),
+    heard: Heard | None = None,
 ) -> ASGIApp:
     """The ASGI application that offers the operations of ``table`` (service -> operation names), and before them ``routes``.
 
-    ``authenticate`` and ``invoke`` are plain functions and may block.
+    ``authenticate`` and ``invoke`` are plain functions and may block. ``heard`` is told of what was answered.
     """
     services = models.load(table)
-    door = Door(services, writers(services), authenticate, invoke, clock)
+    door = Door(services, writers(services), authenticate, invoke, clock, heard)
     others, paths = Starlette(routes=routes), {route.path for route in routes}
     reply_to = _Replies(door, quick)
 

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from sidedoor import codec
-from sidedoor.dataplane import desired
+from sidedoor.dataplane import census, desired
 from sidedoor.dataplane.balancing import Balancing
+from sidedoor.dataplane.bookkeeper import Survey
 from sidedoor.dataplane.cache import Cache
 from sidedoor.dataplane.desired import Network
 from sidedoor.dataplane.driver import Driver, DriverError
@@ -43,7 +45,7 @@ _ADDITIONS = (AddNetwork, AddSegment, AddAddress, AddWorkload)
 class Agent:
     """One host's agent. All methods run on the event loop; the driver's work runs on one thread of its own.
 
-    ``_taught``: endpoint id -> the VPC whose resolver was taught its names.
+    ``_taught``: endpoint id -> the VPC whose resolver was taught its names. ``before_closing`` is awaited before doors close.
     """
 
     def __init__(
@@ -55,8 +57,10 @@ class Agent:
         *,
         pending_seconds: float = 0.0,
         connections_per_target: int = CONNECTIONS_PER_TARGET,
+        before_closing: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._cache = cache
+        self._before_closing = before_closing
         self._ground = Ground(driver=driver, ads=ads, reports=reports, look=self._look)
         self.resolvers = Resolvers(driver)
         self.balancing = Balancing(self._ground, connections_per_target=connections_per_target)
@@ -118,6 +122,14 @@ class Agent:
     async def _placed_networks(self) -> set[Unit]:
         return {Unit(UnitKind.NETWORK, vpc_id) for vpc_id in await self._in_kernel(self._ground.driver.networks)}
 
+    def survey(self) -> Survey:
+        """What there is to count."""
+        prober = self.balancing.prober
+        return Survey(
+            passages=census.passages(self.wanted, self.opening.doors()),
+            populations=census.populations(self.wanted, prober.report, prober.states),
+        )
+
     # --- the loop -------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
@@ -176,6 +188,8 @@ class Agent:
                 case UnitKind.BALANCER:
                     self.balancing.mend(unit.id)
                 case UnitKind.ENDPOINT:
+                    if self._before_closing is not None and self.opening.closes(unit.id):
+                        await self._before_closing()
                     self._teach_names_of(unit.id)
                     self.opening.mend(unit.id)
         except Exception as error:

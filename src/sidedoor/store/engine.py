@@ -76,6 +76,14 @@ class Store:
         number: int = self._observer.cursor().execute("PRAGMA data_version").fetchone()[0]
         return number
 
+    def size(self) -> int:
+        """Bytes that the database takes on its disk."""
+        if self._sqlite:
+            files = (Path(f"{self._url.database}{suffix}") for suffix in ("", "-wal"))
+            return sum(file.stat().st_size for file in files if file.exists())
+        with self.engine.connect() as connection:
+            return int(connection.execute(sa.text("SELECT pg_database_size(current_database())")).scalar_one())
+
     def migrate(self) -> None:
         """Brings the schema to ``HEAD``. Alembic is loaded only where there is something to do. Raises ``DatabaseUnusable``."""
         version = self._schema_version()
