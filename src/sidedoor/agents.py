@@ -213,7 +213,8 @@ def _activate(tables: Tables, balancer_id: str) -> None:
 
 
 def _take_target(tables: Tables, report: Mapping[str, Any]) -> None:
-    if tables.targets.find(report["id"]) is None:
+    target = tables.targets.find(report["id"])
+    if target is None or target.draining_since is not None:
         return
     found = tables.target_health.find(report["id"])
     told = TargetHealth(
