@@ -85,7 +85,7 @@ async def _run(settings: Settings, placement: Placement, stopped: asyncio.Event)
     envoy = EnvoyProcess(settings.run, settings.logs)
     agent = Agent(
         chosen, ads, cache, reports, pending_seconds=settings.pending_seconds,
-        connections_per_target=settings.connections_per_target,
+        connections_per_target=settings.connections_per_target, carrier=lambda: envoy.pid,
     )  # fmt: skip
     revision = agent.load()
     await ads.start()
