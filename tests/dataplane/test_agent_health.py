@@ -14,6 +14,7 @@ import pytest
 from agent_stage import Stage, a_stage, change, play, snapshot, until
 from records import (
     AT,
+    BALANCER,
     BALANCER_RECORD,
     DOORS,
     ENDPOINT,
@@ -103,13 +104,25 @@ def test_a_target_that_comes_back_while_it_drains_loses_nothing(hasty: None) -> 
     play(act)
 
 
-def test_an_agent_that_starts_after_the_end_of_a_delay_ends_the_flows_that_are_left(hasty: None) -> None:
+@pytest.mark.parametrize("again", [False, True])
+def test_an_agent_that_starts_after_the_end_of_a_delay_ends_the_flows_unless_the_target_came_back(
+    hasty: None, again: bool
+) -> None:
     async def run() -> None:
         async with a_stage() as stage:
             stage.cache.replace(1, [change(kind, one) for kind, one in records(DEREGISTERED, target(1), **ENDS)])
             stage.now = END + timedelta(hours=1)
             await stage.start()
-            await until(lambda: RESET in stage.events)
+            await until(lambda: stage.agent.balancing.stands(BALANCER))
+            assert RESET not in stage.events
+            await stage.tell(*records(target(0) if again else DEREGISTERED, target(1), **ENDS), complete=True)
+            await stage.applied()
+            await until(lambda: stage.agent.balancing.stands(BALANCER))
+            if again:
+                assert stage.envoy.hosts(CLUSTER) == {80}
+            else:
+                await until(lambda: RESET in stage.events)
+            assert (RESET in stage.events) is not again
 
     asyncio.run(run())
 

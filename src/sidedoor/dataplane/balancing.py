@@ -16,7 +16,7 @@ from sidedoor.dataplane.envoy import resources
 from sidedoor.dataplane.ground import Ground
 from sidedoor.dataplane.health import Prober
 from sidedoor.dataplane.wanted import Unit, UnitKind
-from sidedoor.loadbalancers.model import HealthState, LoadBalancerState
+from sidedoor.loadbalancers.model import LoadBalancerState
 
 LONGEST_WAIT_SECONDS = 5.0
 """After this the clock is looked at again, since somebody may have set it."""
@@ -118,10 +118,8 @@ class Balancing:
             self._follow(balancer_id)
 
     def _report_health(self, balancer_id: str) -> None:
-        """Reports every verdict there is. A target without one stays ``initial``, which the control plane knows by itself."""
         for target in self.prober.report(balancer_id):
-            if target.state is not HealthState.INITIAL:
-                self._ground.reports.target(target)
+            self._ground.reports.target(target)
 
     def _probe_socket(self, vpc_id: str) -> socket.socket:
         return self._ground.driver.socket(vpc_id, socket.SOCK_STREAM)

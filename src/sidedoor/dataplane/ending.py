@@ -2,7 +2,8 @@
 
 Rule 1: what to end is told whole, again and again, and follows from what is wanted: an agent that was started anew ends what
 the one before it did not come to.
-Rule 2: flows are ended once, and once more a little later, for those that were being made meanwhile; nothing goes on doing it.
+Rule 2: nothing is ended before the first complete state has come: a target may have been registered again meanwhile.
+Rule 3: flows are ended once, and once more a little later, for those that were being made meanwhile; nothing goes on doing it.
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ class Ending:
 
     def evaluate(self, balancer_id: str) -> None:
         """Begins what Envoy's acknowledgement allows."""
+        if not self._ground.fresh:
+            return
         begun = self._begun.get(balancer_id, frozenset())
         ready = self._wanted.get(balancer_id, frozenset()) - begun
         if ready and self._settled(balancer_id):
