@@ -241,9 +241,12 @@ def _activate(tables: Tables, balancer_id: str) -> None:
 
 
 def _take_target(tables: Tables, report: Mapping[str, Any]) -> None:
-    if tables.targets.find(report["id"]) is None:
+    target = tables.targets.find(report["id"])
+    if target is None or target.draining_since is not None:
         return
     found = tables.target_health.find(report["id"])
+    if found is not None and report["state"] == HealthState.INITIAL:
+        return  # An agent that was started anew looks at all targets again; what was known of them stands until it has.
     told = TargetHealth(
         id=report["id"], target_group_id=report["target_group_id"], state=HealthState(report["state"]),
         reason=HealthReason(report["reason"]) if report.get("reason") else None, codes=tuple(report.get("codes", ())),

@@ -92,6 +92,7 @@ async def _run(settings: Settings, placement: Placement, stopped: asyncio.Event)
     agent = Agent(
         chosen, ads, cache, reports, pending_seconds=settings.pending_seconds,
         connections_per_target=settings.connections_per_target, before_closing=bookkeeper.catch_up,
+        carrier=lambda: envoy.pid,
     )  # fmt: skip
     revision = agent.load()
     await ads.start()

@@ -37,6 +37,7 @@ from sidedoor.networks.defaults import DefaultVpcs
 from sidedoor.settings import HOST, OWN, TRUST, Settings, SettingsError, listen_address, server_address
 from sidedoor.store.engine import DatabaseUnusable, Store
 from sidedoor.store.schema import Setting
+from sidedoor.sweeper import Sweeper
 from sidedoor.verifier import Verifier
 
 log = logging.getLogger(__name__)
@@ -194,9 +195,13 @@ async def serve(settings: Settings) -> None:
             gc.freeze()  # botocore's models stay as long as the process does: no need to look at them again and again
             tasks.create_task(servers[0].serve(sockets=[api_socket]), name="api")
             tasks.create_task(servers[1].serve(sockets=[link_socket]), name="agents")
-            verifying = tasks.create_task(_verifier(store, settings).run(), name="verifier")
+            beside = [
+                tasks.create_task(_verifier(store, settings).run(), name="verifier"),
+                tasks.create_task(Sweeper(store, utc_now).run(), name="sweeper"),
+            ]
             await stopped.wait()
-            verifying.cancel()
+            for task in beside:
+                task.cancel()
             control.agents.close()
             for server in servers:
                 server.should_exit = True

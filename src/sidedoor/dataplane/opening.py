@@ -99,10 +99,7 @@ class Opening:
 
     def evaluate_those_behind(self, balancer_id: str) -> None:
         """Looks again at the endpoints that this load balancer serves."""
-        wanted = self._ground.wanted
-        services = wanted.services_of_balancer[balancer_id]
-        served = {endpoint_id for service_id in services for endpoint_id in wanted.endpoints_of_service[service_id]}
-        for endpoint_id in sorted(served & self._waiting.keys()):
+        for endpoint_id in sorted(self._ground.wanted.served_by(balancer_id) & self._waiting.keys()):
             self.evaluate(endpoint_id)
 
     def evaluate_all(self) -> None:
