@@ -36,7 +36,7 @@ RESYNC_SECONDS = 30.0
 
 RETRY_SECONDS = 1.0
 
-_ORDER = {UnitKind.NETWORK: 0, UnitKind.BALANCER: 1, UnitKind.ENDPOINT: 2}
+_ORDER = {UnitKind.NETWORK: 0, UnitKind.BALANCER: 1, UnitKind.ENDPOINT: 2, UnitKind.RULES: 3}
 _ADDITIONS = (AddNetwork, AddSegment, AddAddress, AddWorkload)
 
 
@@ -178,6 +178,8 @@ class Agent:
                 case UnitKind.ENDPOINT:
                     self._teach_names_of(unit.id)
                     self.opening.mend(unit.id)
+                case UnitKind.RULES:
+                    self.opening.mend_rules(unit.id)
         except Exception as error:
             foreseen = isinstance(error, (DriverError, OSError, KeyError))
             context = {"action": "agent.retry", "unit": unit.id}
@@ -198,6 +200,8 @@ class Agent:
             log.info("%s", step, extra={"action": "agent.step", "vpc": vpc_id})
         self._ground.broken.discard(vpc_id)
         self._teach(vpc_id)
+        if steps and self._ground.driver.moves_addresses:
+            self._look({Unit(UnitKind.RULES, endpoint_id) for endpoint_id in self.wanted.endpoints_of_vpc[vpc_id]})
         if any(isinstance(step, AddNetwork | SetResolver) for step in steps):
             await self.resolvers.leave(vpc_id)  # Its sockets are in a network that is gone, or on an address that was.
         if wanted is not None and wanted.resolver is not None:
