@@ -56,6 +56,9 @@ def _agent_options(command: F) -> F:
         click.option("--connections-per-target", type=click.IntRange(1, CONNECTIONS_PER_TARGET), show_default=True,
                      default=CONNECTIONS_PER_TARGET,
                      help="Connections that a load balancer's address may have open to one target: fewer, to see the limit."),
+        click.option("--forward-dns", multiple=True, metavar="host|ADDRESS[:PORT]",
+                     help="Who answers in the VPCs for names that are none of ours: the host's DNS servers, or the one at "
+                     "ADDRESS; may be given several times. Without it such names are refused."),
         click.option("--keep-dataplane", is_flag=True, help="Leave namespaces and Envoy running at the end."),
     ):  # fmt: skip
         command = option(command)
@@ -134,8 +137,9 @@ def agent(state: Path, parent: int | None, take_down: bool, **options: Any) -> N
     _follow(parent)
     settings = Settings(state=state.resolve(), **options)
     with locked(settings, "agent"):
+        outside = None if take_down else wiring.outside(settings)
         placement = wiring.enter_placement(settings)
-        asyncio.run(wiring.take_down(settings, placement) if take_down else wiring.run(settings, placement))
+        asyncio.run(wiring.take_down(settings, placement) if take_down else wiring.run(settings, placement, outside))
 
 
 def _follow(parent: int | None) -> None:

@@ -130,6 +130,8 @@ class Supervisor:
             return [*common, "--dev"] if settings.dev else common
         common += ["--network", settings.network, "--pending-seconds", str(settings.pending_seconds)]
         common += ["--connections-per-target", str(settings.connections_per_target)]
+        for server in settings.forward_dns:
+            common += ["--forward-dns", server]
         return [*common, "--keep-dataplane"] if settings.keep_dataplane else common
 
     async def _announce(self) -> None:

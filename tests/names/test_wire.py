@@ -8,7 +8,7 @@ import dns.message
 import dns.name
 import dns.rdatatype
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sidedoor.names import wire, zone
@@ -62,6 +62,7 @@ def both(question: bytes, rotation: int, *, stream: bool) -> tuple[bytes | None,
     )
 
 
+@settings(deadline=None)
 @given(
     st.one_of(st.sampled_from(NAMES), st.lists(st.sampled_from(LABELS), min_size=1, max_size=7).map(".".join)),
     st.sampled_from(TYPES),

@@ -27,6 +27,7 @@ from sidedoor.dataplane.plan import AddAddress, AddNetwork, AddSegment, AddWorkl
 from sidedoor.dataplane.reports import Reports
 from sidedoor.dataplane.resolvers import Resolvers
 from sidedoor.dataplane.wanted import RECORDS, Unit, UnitKind, Wanted
+from sidedoor.names.server import Forward
 from sidedoor.settings import CONNECTIONS_PER_TARGET
 
 log = logging.getLogger(__name__)
@@ -55,10 +56,11 @@ class Agent:
         *,
         pending_seconds: float = 0.0,
         connections_per_target: int = CONNECTIONS_PER_TARGET,
+        forward: Forward | None = None,
     ) -> None:
         self._cache = cache
         self._ground = Ground(driver=driver, ads=ads, reports=reports, look=self._look)
-        self.resolvers = Resolvers(driver)
+        self.resolvers = Resolvers(driver, forward)
         self.balancing = Balancing(self._ground, connections_per_target=connections_per_target)
         self.opening = Opening(self._ground, self.balancing, pending_seconds=pending_seconds)
         self._kernel = ThreadPoolExecutor(1, thread_name_prefix="kernel")

@@ -8,17 +8,17 @@ import socket
 from collections.abc import Collection, Mapping
 
 from sidedoor.dataplane.driver import Driver
-from sidedoor.names.server import Resolver
+from sidedoor.names.server import Forward, Resolver
 from sidedoor.names.zone import DOMAINS, find, with_parents
 
 log = logging.getLogger(__name__)
 
 
 class Resolvers:
-    """All resolvers, by VPC."""
+    """All resolvers, by VPC. ``forward``: takes names that are none of ours to somebody else; None where they are refused."""
 
-    def __init__(self, driver: Driver) -> None:
-        self._driver = driver
+    def __init__(self, driver: Driver, forward: Forward | None = None) -> None:
+        self._driver, self._forward = driver, forward
         self._serving: dict[str, tuple[str, Resolver]] = {}
         self._names: dict[str, tuple[Mapping[str, tuple[str, ...]], frozenset[str]]] = {}
         self._places: dict[str, dict[str, str]] = {}
@@ -36,7 +36,7 @@ class Resolvers:
             tcp.bind(place)
             tcp.listen(64)
             unfinished.pop_all()
-        resolver = Resolver(udp, tcp, lambda name: self._lookup(vpc_id, name), lambda: self._known(vpc_id)[1])
+        resolver = Resolver(udp, tcp, lambda name: self._lookup(vpc_id, name), lambda: self._known(vpc_id)[1], self._forward)
         await resolver.start()
         self._serving[vpc_id] = (address, resolver)
 

@@ -75,6 +75,15 @@ def read(question: bytes) -> Question | None:
     return Question(name, rdtype, rdclass, name_end, end, payload)
 
 
+def end_of_question(question: bytes) -> int | None:
+    """Where the first question in these bytes ends, whatever comes after it; None where there is none."""
+    try:
+        _, end = _name(question)
+    except (IndexError, ValueError):
+        return None
+    return end + _QUESTION.size if end + _QUESTION.size <= len(question) else None
+
+
 def _name(question: bytes) -> tuple[str, int]:
     """The name and where it ends. Raises ``ValueError`` for what is no name, and for one that points elsewhere."""
     labels, place = [], _FIRST_NAME

@@ -2,7 +2,8 @@
 
 Rule 1: no I/O, no clock, no randomness: the order of addresses follows from a number that is passed in.
 Rule 2: any bytes may come in. What is no question has no answer (None); nothing raises.
-Rule 3: only names that the lookup knows, and the domains that are ours, are spoken about. Everything else is REFUSED.
+Rule 3: only names that the lookup knows, and the domains that are ours, are spoken about. Everything else is REFUSED, or where
+the resolver forwards, somebody else's to answer.
 """
 
 from __future__ import annotations
@@ -124,6 +125,30 @@ def _limit(payload: int | None, stream: bool) -> int:
     if stream:
         return 65535
     return _PLAIN_UDP_SIZE if payload is None else min(max(payload, _PLAIN_UDP_SIZE), UDP_SIZE)
+
+
+def is_for_others(question: bytes, reply: bytes) -> bool:
+    """Whether somebody else may be asked: we refused because the name is none of ours, and the question asks us to find out."""
+    if reply[3] & 0x0F != dns.rcode.REFUSED or not question[2] & 0x01:
+        return False
+    plain = wire.read(question)
+    if plain is not None:
+        return plain.rdclass == dns.rdataclass.IN and plain.rdtype not in _TRANSFERS
+    asked = dns.message.from_wire(question).question[0]
+    return asked.rdclass == dns.rdataclass.IN and asked.rdtype not in _TRANSFERS
+
+
+def passed_on(question: bytes, found: bytes | None, *, stream: bool = False) -> bytes:
+    """What the client is told of somebody else's answer: all of it, that it is too long for UDP, or that there is none."""
+    query = dns.message.from_wire(question)
+    if found is not None and len(found) <= _limit(query.payload if query.edns >= 0 else None, stream):
+        return found
+    response = dns.message.make_response(query, recursion_available=True, our_payload=UDP_SIZE)
+    if found is None:
+        response.set_rcode(dns.rcode.SERVFAIL)
+    else:
+        response.flags |= dns.flags.TC
+    return response.to_wire()
 
 
 def _bare(question: bytes, rcode: dns.rcode.Rcode) -> bytes:
