@@ -60,6 +60,9 @@ def _agent_options(command: F) -> F:
                      help="Connections that a load balancer's address may have open to one target: fewer, to see the limit."),
         click.option("--beat-seconds", type=click.FloatRange(0.5, 60), default=10.0, show_default=True,
                      help="How often to read what was counted; connections that are open are sampled as often."),
+        click.option("--forward-dns", multiple=True, metavar="host|ADDRESS[:PORT]",
+                     help="Who answers in the VPCs for names that are none of ours: the host's DNS servers, or the one at "
+                     "ADDRESS; may be given several times. Without it such names are refused."),
         click.option("--keep-dataplane", is_flag=True, help="Leave namespaces and Envoy running at the end."),
     ):  # fmt: skip
         command = option(command)
@@ -138,8 +141,9 @@ def agent(state: Path, parent: int | None, take_down: bool, **options: Any) -> N
     _follow(parent)
     settings = Settings(state=state.resolve(), **options)
     with locked(settings, "agent"):
+        outside = None if take_down else wiring.outside(settings)
         placement = wiring.enter_placement(settings)
-        asyncio.run(wiring.take_down(settings, placement) if take_down else wiring.run(settings, placement))
+        asyncio.run(wiring.take_down(settings, placement) if take_down else wiring.run(settings, placement, outside))
 
 
 def _follow(parent: int | None) -> None:

@@ -132,6 +132,8 @@ class Supervisor:
         common += ["--network", settings.network, "--pending-seconds", str(settings.pending_seconds)]
         common += ["--connections-per-target", str(settings.connections_per_target)]
         common += ["--beat-seconds", str(settings.beat_seconds)]
+        for server in settings.forward_dns:
+            common += ["--forward-dns", server]
         return [*common, "--keep-dataplane"] if settings.keep_dataplane else common
 
     async def _announce(self) -> None:

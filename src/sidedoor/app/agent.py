@@ -19,9 +19,23 @@ from sidedoor.dataplane.envoy.process import EnvoyError, EnvoyProcess
 from sidedoor.dataplane.feed import Feed
 from sidedoor.dataplane.netns import holder
 from sidedoor.dataplane.reports import Reports
-from sidedoor.settings import Settings, SettingsError
+from sidedoor.names.outside import Outside
+from sidedoor.settings import HOST, Settings, SettingsError, server_address
 
 log = logging.getLogger(__name__)
+
+
+def outside(settings: Settings) -> Outside | None:
+    """What forwards questions about names that are none of ours, if anything does.
+
+    To be called before ``enter_placement``: it stays in the network in which this process begins.
+    """
+    if not settings.forward_dns:
+        return None
+    started = Outside()
+    named = settings.forward_dns != (HOST,)
+    started.start([" ".join(map(str, server_address(one))) for one in settings.forward_dns] if named else [HOST])
+    return started
 
 
 def enter_placement(settings: Settings) -> Placement:
@@ -61,14 +75,14 @@ def driver(settings: Settings, placement: Placement) -> Driver:
     return LoopbackDriver(settings.state)
 
 
-async def run(settings: Settings, placement: Placement) -> None:
+async def run(settings: Settings, placement: Placement, outside: Outside | None = None) -> None:
     """Runs the agent until SIGTERM or SIGINT, then takes the data plane down unless it is to be kept.
 
     Raises ``SettingsError``.
     """
     try:
         async with stopping() as stopped:
-            await _run(settings, placement, stopped)
+            await _run(settings, placement, outside, stopped)
     except DriverError as error:
         raise SettingsError(f"{error}: `sidedoor doctor` says what this host can do.") from error
     except ExceptionGroup as group:
@@ -78,7 +92,7 @@ async def run(settings: Settings, placement: Placement) -> None:
         raise SettingsError(str(failures.exceptions[0])) from group
 
 
-async def _run(settings: Settings, placement: Placement, stopped: asyncio.Event) -> None:
+async def _run(settings: Settings, placement: Placement, outside: Outside | None, stopped: asyncio.Event) -> None:
     chosen = driver(settings, placement)
     await asyncio.to_thread(chosen.start)
     feed = Feed(settings.control_socket)
@@ -93,6 +107,7 @@ async def _run(settings: Settings, placement: Placement, stopped: asyncio.Event)
         chosen, ads, cache, reports, pending_seconds=settings.pending_seconds,
         connections_per_target=settings.connections_per_target, before_closing=bookkeeper.catch_up,
         carrier=lambda: envoy.pid,
+        forward=outside.ask if outside is not None else None,
     )  # fmt: skip
     revision = agent.load()
     await ads.start()
@@ -110,6 +125,8 @@ async def _run(settings: Settings, placement: Placement, stopped: asyncio.Event)
     await bookkeeper.end()
     await admin.close()
     await agent.close()
+    if outside is not None:
+        await outside.close()
     await feed.close()
     await ads.stop()
     if not settings.keep_dataplane:

@@ -10,6 +10,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from sidedoor.dataplane import admission
+from sidedoor.dataplane.admission import Admission
 from sidedoor.dataplane.wanted import Wanted
 from sidedoor.endpoints.model import CARRIES_TRAFFIC, Endpoint, State
 from sidedoor.loadbalancers.model import (
@@ -216,7 +218,7 @@ def hosts(cluster: Cluster, states: Mapping[str, HealthState]) -> tuple[Host, ..
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Door:
-    """One port of one of an endpoint's interfaces: where consumers connect, and the cluster behind it."""
+    """One port of one of an endpoint's interfaces: where consumers connect, who of them comes in, and the cluster behind it."""
 
     name: str
     endpoint_id: str
@@ -227,6 +229,7 @@ class Door:
     cluster: str
     idle_timeout: int
     sticky: bool
+    admission: Admission
 
 
 def doors(wanted: Wanted, endpoint_id: str) -> tuple[Door, ...]:
@@ -243,7 +246,9 @@ def doors(wanted: Wanted, endpoint_id: str) -> tuple[Door, ...]:
         balancer, node = served
         listeners = [wanted.listeners[one] for one in wanted.listeners_of_balancer[balancer.id]]
         found += [
-            _door(wanted, endpoint, interface, node, one) for one in listeners if one.target_group_id in wanted.target_groups
+            _door(wanted, endpoint, interface, balancer, node, one)
+            for one in listeners
+            if one.target_group_id in wanted.target_groups
         ]
     return tuple(sorted(found, key=lambda door: door.name))
 
@@ -260,7 +265,9 @@ def _node_of(wanted: Wanted, endpoint: Endpoint, interface: Interface) -> tuple[
     return None
 
 
-def _door(wanted: Wanted, endpoint: Endpoint, interface: Interface, node: Node, listener: Listener) -> Door:
+def _door(
+    wanted: Wanted, endpoint: Endpoint, interface: Interface, balancer: LoadBalancer, node: Node, listener: Listener
+) -> Door:
     return Door(
         name=f"{endpoint.id}/{interface.id}/{listener.port}",
         endpoint_id=endpoint.id,
@@ -271,7 +278,20 @@ def _door(wanted: Wanted, endpoint: Endpoint, interface: Interface, node: Node, 
         cluster=cluster_name(node.interface_id, listener.target_group_id),
         idle_timeout=listener.idle_timeout,
         sticky=wanted.target_groups[listener.target_group_id].source_ip_stickiness,
+        admission=_admission(wanted, endpoint, balancer, listener.port),
     )
+
+
+def _admission(wanted: Wanted, endpoint: Endpoint, balancer: LoadBalancer, port: int) -> Admission:
+    """Who comes in: whom the endpoint's security groups and the load balancer's let in.
+
+    A load balancer that was made without groups asks nobody who he is, and neither does one that is told not to
+    (``EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic``).
+    """
+    asked = [endpoint.group_ids]
+    if balancer.group_ids and balancer.enforce_private_link_rules:
+        asked.append(balancer.group_ids)
+    return admission.by_all(wanted, asked, endpoint.vpc_id, port)
 
 
 # --- names --------------------------------------------------------------------------------------------------------

@@ -13,8 +13,9 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from sidedoor.dataplane import flows, source_ports
+from sidedoor.dataplane.admission import Admission
 from sidedoor.dataplane.desired import Network
-from sidedoor.dataplane.driver import DriverError, Place
+from sidedoor.dataplane.driver import Clients, DriverError, Place
 from sidedoor.dataplane.netns.apply import Builder, make_fabric
 from sidedoor.dataplane.netns.namespaces import Namespaces
 from sidedoor.dataplane.netns.observe import observe, reaches
@@ -27,6 +28,7 @@ log = logging.getLogger(__name__)
 class NetnsDriver:
     """Keeps its namespaces below ``run_dir/netns``: ``fabric``, one a VPC and one a workload's interface, by their ids."""
 
+    moves_addresses = False
     name = "netns"
     resolver_port = 53
 
@@ -66,6 +68,9 @@ class NetnsDriver:
         if not reaches(self._namespaces, vpc_id, address):
             raise KeyError(f"{vpc_id} has no {address} here")
         return Place(address, self._namespaces.path(vpc_id))
+
+    def seen(self, vpc_id: str, admission: Admission) -> Clients:
+        return admission.blocks
 
     def socket(self, vpc_id: str, kind: socket.SocketKind) -> socket.socket:
         try:
