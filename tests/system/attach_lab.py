@@ -125,7 +125,7 @@ class Workshop:
     def tap(self) -> tuple[str, BinaryIO]:
         """A tap, as a virtual machine has it, and the end on which its frames are read and written (tuntap.rst)."""
         name = self.name()
-        frames = Path("/dev/net/tun").open("r+b", buffering=0)
+        frames = Path("/dev/net/tun").open("r+b", buffering=0)  # noqa: SIM115 - the test closes it
         fcntl.ioctl(frames, TUNSETIFF, struct.pack("16sH", name.encode(), IFF_TAP | IFF_NO_PI))
         ip("link", "set", name, "up")
         return name, frames

@@ -7,9 +7,14 @@ engine each time, so that it is found again after a restart).
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import socket
+from contextlib import closing
 from dataclasses import dataclass
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 from sidedoor.dataplane.attachments import LONGEST_PLACE, AttachError, NotYet
@@ -46,8 +51,8 @@ class Site:
 def written(text: str) -> str:
     """What a user names as a place: a process id, a path, a namespace's name, or ``docker:NAME``. Raises ``AttachError``."""
     engine, colon, name = text.partition(":")
-    if colon and engine in ENGINES and _NAME.fullmatch(name):
-        place = text
+    if colon and engine in ENGINES:
+        place = text if _NAME.fullmatch(name) else ""
     elif process := _PROCESS.fullmatch(text):
         place = f"pid:{process[1]}:{_started_now(int(process[1]))}"
     elif "/" in text:
@@ -55,6 +60,8 @@ def written(text: str) -> str:
     elif _NAME.fullmatch(text):
         place = f"path:{NAMED / text}"
     else:
+        place = ""
+    if not place:
         raise AttachError(
             f"{text} names no network namespace: give a process id, a path such as /run/netns/web, a name that `ip netns` "
             "knows, or docker:NAME or podman:NAME."
@@ -96,19 +103,35 @@ def _site(path: str, pid: int | None = None) -> Site:
 
 
 def _pid_of_container(engine: str, name: str) -> int:
-    import httpx  # Not for ``sidedoor attach``, which asks no engine.
-
-    socket = ENGINES[engine]
+    with closing(_Connection(ENGINES[engine])) as connection:
+        try:
+            connection.request("GET", f"/containers/{name}/json", headers={"Host": engine})
+            answer = connection.getresponse()
+            status, text = answer.status, answer.read()
+        except (OSError, HTTPException) as error:
+            reason = getattr(error, "strerror", None) or type(error).__name__
+            raise NotYet(f"{engine} does not answer on {ENGINES[engine]}: {reason}.") from None
+    if status == HTTPStatus.NOT_FOUND:
+        raise AttachError(f"{engine} has no container {name}.")
     try:
-        with httpx.Client(transport=httpx.HTTPTransport(uds=str(socket)), timeout=PATIENCE_SECONDS, trust_env=False) as client:
-            answer = client.get(f"http://{engine}/containers/{name}/json")
-        if answer.status_code == httpx.codes.NOT_FOUND:
-            raise AttachError(f"{engine} has no container {name}.")
-        pid = answer.raise_for_status().json()["State"]["Pid"]
-    except httpx.HTTPError as error:
-        raise NotYet(f"{engine} does not answer on {socket}: {str(error) or type(error).__name__}.") from None
+        pid = json.loads(text)["State"]["Pid"] if status == HTTPStatus.OK else None
     except (ValueError, LookupError, TypeError):
-        raise NotYet(f"{engine} does not say which process the container {name} is.") from None
-    if not isinstance(pid, int) or pid <= 0:
+        pid = None
+    if not isinstance(pid, int):
+        raise NotYet(f"{engine} does not say which process the container {name} is.")
+    if pid <= 0:
         raise AttachError(f"The container {name} does not run.")
     return pid
+
+
+class _Connection(HTTPConnection):
+    """To a server on a Unix socket."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=PATIENCE_SECONDS)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))
