@@ -6,6 +6,7 @@ import fcntl
 import itertools
 import json
 import os
+import signal
 import struct
 import subprocess
 import sys
@@ -131,18 +132,17 @@ class Workshop:
         return name, frames
 
     def container(self) -> int:
-        """A process with network and files of its own, as a container's. Returns its id."""
-        process = subprocess.Popen(["unshare", "--net", "--mount", "sleep", "infinity"])
+        """A process with network, files and process ids of its own, as a container's. Returns its id."""
+        isolated = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+        process = subprocess.Popen([*isolated, "sleep", "infinity"])
         self.processes.append(process)
-        mine = Path("/proc/self/ns/mnt").stat().st_ino
-        until(lambda: Path(f"/proc/{process.pid}/ns/mnt").stat().st_ino != mine, "the container has namespaces of its own")
-        until(lambda: b"sleep" in Path(f"/proc/{process.pid}/cmdline").read_bytes()[:6], "the container's program runs")
-        return process.pid
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        child = int(until(children.read_text, "the container starts"))
+        until(lambda: Path(f"/proc/{child}/cmdline").read_bytes().startswith(b"sleep"), "the container's program runs")
+        return child
 
     def end(self, pid: int) -> None:
-        process = next(one for one in self.processes if one.pid == pid)
-        process.kill()
-        process.wait(10)
+        os.kill(pid, signal.SIGKILL)
 
     def clean_up(self) -> None:
         for process in self.processes:

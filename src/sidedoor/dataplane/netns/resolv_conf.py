@@ -9,12 +9,15 @@ out of it, and so that no thread of ours changes its file system.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 from sidedoor.dataplane.netns import kernel
+
+log = logging.getLogger(__name__)
 
 _RESOLV_CONF = "/etc/resolv.conf"
 _TIMEOUT = 20
@@ -25,22 +28,25 @@ def cover(pid: int, file: Path) -> str:
     try:
         if _has_files_of_the_host(pid):
             return f"Process {pid} has the files of the host, so {_RESOLV_CONF} is the host's: ask {file} by hand."
-        if _covers(pid, file):
+        if _mount_point(pid, file) is not None:
             return ""
     except FileNotFoundError:
         return f"Process {pid} has ended."
-    done = _inside("cover", pid, file)
+    done = _inside("cover", pid, str(file))
     return "" if done.returncode == 0 else f"{_RESOLV_CONF} stays the container's own ({_last_line(done.stderr)})."
 
 
 def uncover(pid: int, file: Path) -> None:
     """Brings the container's own file back, if it lives and does not see it."""
     try:
-        covered = not _has_files_of_the_host(pid) and _covers(pid, file)
+        point = None if _has_files_of_the_host(pid) else _mount_point(pid, file)
     except FileNotFoundError:
         return
-    if covered:
-        _inside("uncover", pid, file)
+    if point is not None:
+        done = _inside("uncover", pid, point)
+        if done.returncode != 0:
+            text = "%s of process %s stays covered: %s"
+            log.warning(text, point, pid, _last_line(done.stderr), extra={"action": "attach.covered"})
 
 
 def _has_files_of_the_host(pid: int) -> bool:
@@ -51,22 +57,21 @@ def _has_files_of_the_host(pid: int) -> bool:
     return Path(f"/proc/{pid}/ns/mnt").stat().st_ino in home
 
 
-def _covers(pid: int, file: Path) -> bool:
-    return _mount_point(f"/proc/{pid}/mountinfo", file) is not None
+def _mount_point(pid: int, file: Path) -> str | None:
+    """Where a process sees a file mounted (proc_pid_mountinfo(5), fields 4 and 5).
 
-
-def _mount_point(mountinfo: str, file: Path) -> str | None:
-    """Where a file is mounted, by the last two parts of its path, which no other file has (proc_pid_mountinfo(5), 4 and 5)."""
+    The file is known by the last two parts of its path, which no other file has.
+    """
     mark = "/".join(("", *file.parts[-2:]))
-    for line in Path(mountinfo).read_text(encoding="utf-8", errors="replace").splitlines():
+    for line in Path(f"/proc/{pid}/mountinfo").read_text(encoding="utf-8", errors="replace").splitlines():
         _, _, _, root, point, *_ = line.split(" ")
         if root.removesuffix("//deleted").endswith(mark):
             return point
     return None
 
 
-def _inside(verb: str, pid: int, file: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", __name__, verb, str(pid), str(file)]
+def _inside(verb: str, pid: int, path: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", __name__, verb, str(pid), path]
     return subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT, check=False)
 
 
@@ -74,23 +79,21 @@ def _last_line(text: str) -> str:
     return (text.strip().splitlines() or ["no reason was given"])[-1]
 
 
-def main(verb: str, pid: int, file: Path) -> None:
-    """Runs as a process of its own, which moves into the container for good."""
-    ours = kernel.open_tree(str(file)) if verb == "cover" else None
+def main(verb: str, pid: int, path: str) -> None:
+    """Runs as a process of its own, which moves into the container for good. There /proc knows nothing of it."""
+    ours = kernel.open_tree(path) if verb == "cover" else None
     descriptor = os.open(f"/proc/{pid}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
     kernel.setns(descriptor, kernel.CLONE_NEWNS)
     if ours is not None:
         if not Path(_RESOLV_CONF).exists():
             Path(_RESOLV_CONF).touch()
         kernel.move_mount(ours, _RESOLV_CONF)
-        return
-    point = _mount_point("/proc/self/mountinfo", file)
-    if point is not None:
-        kernel.unmount(point)
+    else:
+        kernel.unmount(path)
 
 
 if __name__ == "__main__":
     try:
-        main(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]))
+        main(sys.argv[1], int(sys.argv[2]), sys.argv[3])
     except OSError as error:
         sys.exit(str(error))
