@@ -31,11 +31,12 @@ from sidedoor.app.exposition import Exposition
 from sidedoor.app.signals import stopping
 from sidedoor.aws.door import Credential, Heard, Invocation
 from sidedoor.aws.server import Quick, application
+from sidedoor.errors import ServiceUnavailable
 from sidedoor.identity.credentials import authenticate
 from sidedoor.names.txt import TxtResolver
 from sidedoor.networks.defaults import DefaultVpcs
 from sidedoor.settings import HOST, OWN, TRUST, Settings, SettingsError, listen_address, server_address
-from sidedoor.store.engine import DatabaseUnusable, Store
+from sidedoor.store.engine import DatabaseUnavailable, DatabaseUnusable, Store
 from sidedoor.store.schema import Setting
 from sidedoor.sweeper import Sweeper
 from sidedoor.verifier import Verifier
@@ -97,7 +98,7 @@ class ControlPlane:
         return begun and _names_what_it_reads(invocation.params)
 
     def _find_credential(self, access_key_id: str, session_token: str | None) -> Credential:
-        with self._store.read() as tables:
+        with _unavailable(), self._store.read() as tables:
             secret, caller = authenticate(tables, access_key_id, session_token, self._clock(), self._dev)
         return Credential(secret=secret, caller=caller)
 
@@ -106,11 +107,12 @@ class ControlPlane:
             caller=invocation.caller, region=invocation.region, now=self._clock(), request_id=invocation.request_id,
             entropy=os.urandom, settings=self._settings,
         )  # fmt: skip
-        if invocation.service in WITH_NETWORKS:
-            self._default_vpcs.ensure(access)
         operation = OPERATIONS[invocation.service][invocation.operation]
         try:
-            return call.perform(self._store, access, invocation.operation, operation, invocation.params)
+            with _unavailable():
+                if invocation.service in WITH_NETWORKS:
+                    self._default_vpcs.ensure(access)
+                return call.perform(self._store, access, invocation.operation, operation, invocation.params)
         finally:
             if invocation.service in WITH_KEYS and not call.only_reads(invocation.operation):
                 self._credentials.forget()
@@ -130,6 +132,16 @@ class ControlPlane:
         self._credentials.forget()
         self._default_vpcs.forget()
         log.warning("everything was emptied by /_sidedoor/reset", extra={"action": "api.reset"})
+
+
+@contextlib.contextmanager
+def _unavailable() -> Iterator[None]:
+    """Has the caller of an operation hear of a database that cannot be used now, with an error after which SDKs try again."""
+    try:
+        yield
+    except DatabaseUnavailable as error:
+        log.error("the database cannot be used now: %s", error, extra={"action": "api.no_database"})
+        raise ServiceUnavailable(reason=error) from error
 
 
 def _names_what_it_reads(params: Mapping[str, Any]) -> bool:

@@ -80,6 +80,10 @@ class Agent:
         self._revision: int | None = None
 
     @property
+    def ground(self) -> Ground:
+        return self._ground
+
+    @property
     def wanted(self) -> Wanted:
         return self._ground.wanted
 

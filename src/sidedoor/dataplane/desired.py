@@ -69,7 +69,8 @@ def network(wanted: Wanted, vpc_id: str) -> Network | None:
         return None
     interfaces = [wanted.interfaces[one] for one in wanted.interfaces_of_vpc[vpc_id]]
     placed = [interface for interface in interfaces if _is_placed(wanted, interface)]
-    segments = tuple(_segment(wanted, subnet_id, placed) for subnet_id in sorted({one.subnet_id for one in placed}))
+    used = {one.subnet_id for one in placed} | {one for one in wanted.subnets_of_vpc[vpc_id] if one in wanted.attached}
+    segments = tuple(_segment(wanted, subnet_id, placed) for subnet_id in sorted(used))
     if not segments:
         return None
     resolver = resolver_address(vpc.cidr) if vpc.dns_support else None
@@ -97,7 +98,7 @@ def _segment(wanted: Wanted, subnet_id: str, placed: Collection[Interface]) -> S
             sorted(
                 Workload(interface_id=one.id, address=one.address, mac=one.mac)
                 for one in mine
-                if one.kind is InterfaceKind.WORKLOAD
+                if one.kind is InterfaceKind.WORKLOAD and one.id not in wanted.attached
             )
         ),
     )

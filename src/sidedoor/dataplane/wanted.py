@@ -72,7 +72,7 @@ class Index:
 
 
 class Wanted:
-    """All records, by kind and id."""
+    """All records, by kind and id. ``attached``: the interfaces and subnets to which something of this host is attached."""
 
     def __init__(self) -> None:
         self.vpcs: dict[str, Vpc] = {}
@@ -87,6 +87,7 @@ class Wanted:
         self.targets: dict[str, Target] = {}
         self.services: dict[str, Service] = {}
         self.endpoints: dict[str, Endpoint] = {}
+        self.attached: frozenset[str] = frozenset()
         self.subnets_of_vpc = Index()
         self.interfaces_of_vpc = Index()
         self.endpoints_of_vpc = Index()
