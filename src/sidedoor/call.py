@@ -45,6 +45,7 @@ TIMED = frozenset(
     {
         *("DescribeInstanceAttribute", "DescribeInstanceCreditSpecifications", "DescribeInstanceStatus", "DescribeInstances"),
         *("GetMetricData", "GetMetricStatistics", "ListMetrics"),
+        "DescribeTargetHealth",
     }
 )
 """Reading operations whose answer changes with time alone."""

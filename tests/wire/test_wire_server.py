@@ -346,3 +346,15 @@ def test_errors_are_not_kept() -> None:
     for _ in range(2):
         assert error_of(server.send(signed(VPCS)), "ec2")[1] == "InvalidVpcID.NotFound"
     assert len(server.invocations) == 2
+
+
+def test_whoever_waits_is_told_even_when_a_worker_is_told_to_exit(server: Server) -> None:
+    class Exit(BaseException):
+        """Not an ``Exception``, so no door catches it."""
+
+    def leave(invocation: Invocation) -> dict[str, Any]:
+        raise Exit
+
+    server.answer = leave
+    with pytest.raises(Exit):
+        server.send(signed(VPCS))

@@ -97,6 +97,11 @@ class Opened:
     began: float = field(default_factory=time.perf_counter)
 
 
+OK = "OK"
+
+Heard = Callable[[Opened, str], None]
+"""Is told of a request that was answered, with the code of its error or ``OK``. On any thread."""
+
 Writers = Mapping[tuple[str, str, DocumentProtocol | None], AnswerWriter]
 """Service, operation and the protocol of the document, None for XML, to what writes the answer."""
 
@@ -125,6 +130,7 @@ class Door:
     authenticate: Authenticate
     invoke: Invoke
     clock: Callable[[], datetime]
+    heard: Heard | None = None
 
     def open(self, arrival: Arrival) -> Opened:
         """Finds out who asks for what."""
@@ -144,13 +150,18 @@ class Door:
         if error is not None:
             error = signature.for_protocol(error, opened.service.protocol if opened.service else "ec2")
             content = _error(opened, error)
-        _log_access(opened, error)
+        self._note(opened, error)
         return Reply(error.status if error else 200, content, _headers(opened, error))
 
     def repeat(self, opened: Opened, content: bytes) -> Reply:
         """Answers a call as it was answered before. Writes the access log."""
-        _log_access(opened, None)
+        self._note(opened, None)
         return Reply(200, content, _headers(opened, None))
+
+    def _note(self, opened: Opened, error: errors.ApiError | None) -> None:
+        _log_access(opened, error)
+        if self.heard is not None:
+            self.heard(opened, error.code if error else OK)
 
     def _read(self, arrival: Arrival, opened: Opened) -> None:
         opened.document = asking.protocol(arrival.http)

@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sidedoor.aws import models
 from sidedoor.aws.answers import Answers, Question
-from sidedoor.aws.door import MAX_BODY, Arrival, Authenticate, Door, Invocation, Invoke, Reply, writers
+from sidedoor.aws.door import MAX_BODY, Arrival, Authenticate, Door, Heard, Invocation, Invoke, Reply, writers
 from sidedoor.aws.signature import HttpRequest
 
 MAX_QUICK_BODY = 16 * 1024
@@ -51,13 +51,14 @@ def application(
     clock: Callable[[], datetime],
     quick: Quick | None = None,
     routes: Sequence[Route] = (),
+    heard: Heard | None = None,
 ) -> ASGIApp:
     """The ASGI application that offers the operations of ``table`` (service -> operation names), and before them ``routes``.
 
-    ``authenticate`` and ``invoke`` are plain functions and may block.
+    ``authenticate`` and ``invoke`` are plain functions and may block. ``heard`` is told of what was answered.
     """
     services = models.load(table)
-    door = Door(services, writers(services), authenticate, invoke, clock)
+    door = Door(services, writers(services), authenticate, invoke, clock, heard)
     others, paths = Starlette(routes=routes), {route.path for route in routes}
     reply_to = _Replies(door, quick)
 
@@ -109,16 +110,31 @@ class _Replies:
         return await self._by_worker(lambda: door.answer(opened))
 
     async def _by_worker(self, work: Callable[[], Reply]) -> Reply:
-        """What ``work``, which never raises, comes back with. As ``run_in_executor``, without the chain of futures."""
+        """What ``work`` comes back with. As ``run_in_executor``, without the chain of futures."""
         loop = asyncio.get_running_loop()
         done: asyncio.Future[Reply] = loop.create_future()
-        self._workers.submit(lambda: loop.call_soon_threadsafe(_settle, done, work()))
+        self._workers.submit(_do, work, loop, done)
         return await done
+
+
+def _do(work: Callable[[], Reply], loop: asyncio.AbstractEventLoop, done: asyncio.Future[Reply]) -> None:
+    """On a worker. Whatever comes of it, the one who waits is told: a door that raises must not leave a client hanging."""
+    try:
+        reply = work()
+    except BaseException as error:
+        loop.call_soon_threadsafe(_fail, done, error)
+    else:
+        loop.call_soon_threadsafe(_settle, done, reply)
 
 
 def _settle(done: asyncio.Future[Reply], reply: Reply) -> None:
     if not done.done():  # the client may be gone
         done.set_result(reply)
+
+
+def _fail(done: asyncio.Future[Reply], error: BaseException) -> None:
+    if not done.done():
+        done.set_exception(error)
 
 
 class _Gone(Exception):
