@@ -1,6 +1,6 @@
 """Subscriptions to topics: asking for them, confirming, reading, changing and ending them.
 
-They are kept here; what they ask for is delivered from the outbox, in an issue of its own.
+Until a subscription is confirmed nothing is sent to its endpoint but the message that asks for the confirmation.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from typing import Any
 
 from sidedoor import errors, ids
 from sidedoor.call import Answer, Call, Request
-from sidedoor.notifications import protocols, subscription_attributes
-from sidedoor.notifications.model import Subscription, Topic
+from sidedoor.notifications import outgoing, protocols, subscription_attributes
+from sidedoor.notifications.model import Message, MessageKind, Subscription, Topic
 from sidedoor.notifications.protocols import EndpointInvalid
 from sidedoor.notifications.subscription_attributes import SubscriptionAttributeInvalid, SubscriptionAttributeUnknown
 from sidedoor.notifications.topic_lookup import check_arn, find_topic, invalid, invalid_because, page, permitted_topic
+from sidedoor.store import outbox
 
 TOKEN_LIFE = timedelta(days=2)
 """SNS API reference, ``Subscribe``: "Confirmation tokens are valid for two days"."""
@@ -45,6 +46,8 @@ def subscribe(call: Call, request: Request) -> Answer:
     except SubscriptionAttributeInvalid as error:
         raise invalid_because("Attributes", error) from None
     subscription = _asked_again(call, found[0]) if found else _new(call, topic, protocol, endpoint, attributes)
+    if not subscription.confirmed:
+        _ask_to_confirm(call, subscription)
     shows_arn = subscription.confirmed or request.get("ReturnSubscriptionArn", False)
     return {"SubscriptionArn": subscription.id if shows_arn else PENDING}
 
@@ -66,6 +69,18 @@ def _asked_again(call: Call, subscription: Subscription) -> Subscription:
         return subscription
     renewed = replace(subscription, token=_new_token(call), token_issued=call.now)
     return call.tables.subscriptions.update(subscription, renewed)
+
+
+def _ask_to_confirm(call: Call, subscription: Subscription) -> None:
+    body = (
+        f"This endpoint is asked to subscribe to the topic {subscription.topic_arn}. To confirm that, open the SubscribeURL "
+        "of this message; to decline, do nothing."
+    )
+    message = Message(
+        id=ids.random_uuid(call.entropy), account=call.account, region=call.region, topic_arn=subscription.topic_arn,
+        body=body, created=call.now, kind=MessageKind.SUBSCRIPTION_CONFIRMATION, token=subscription.token,
+    )  # fmt: skip
+    outgoing.send(call.tables, message, [subscription], entropy=call.entropy)
 
 
 def _new_token(call: Call) -> str:
@@ -98,6 +113,7 @@ def unsubscribe(call: Call, request: Request) -> Answer:
     except errors.SubscriptionNotFound:
         return {}  # as SNS answers: what is gone need not be ended
     call.tables.subscriptions.remove(subscription)
+    outbox.forget_deliveries(call.tables, subscription.id)
     topic = call.tables.topics.find(subscription.topic_arn)
     if topic is not None:
         call.tables.topics.update(topic, replace(topic, subscriptions_deleted=topic.subscriptions_deleted + 1))
