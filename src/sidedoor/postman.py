@@ -17,14 +17,12 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from sidedoor import ids
 from sidedoor.notifications import outgoing, retries
-from sidedoor.notifications.delivery_policy import of_subscription
+from sidedoor.notifications.carriers.carrier import Carrier, Undeliverable
 from sidedoor.notifications.letter import Letter
 from sidedoor.notifications.model import Delivery
-from sidedoor.notifications.subscription_attributes import DELIVERY
 from sidedoor.store import outbox
 from sidedoor.store.engine import Store
 from sidedoor.store.schema import OutboxEvent
@@ -51,21 +49,6 @@ AT_ONE_SUBSCRIBER = 16
 
 TROUBLE_SECONDS = 1.0
 """How long to wait where the database did not let us work."""
-
-
-class Undeliverable(Exception):
-    """A try failed; the message says why. ``final``: trying again would change nothing."""
-
-    def __init__(self, reason: str, *, final: bool = False) -> None:
-        super().__init__(reason)
-        self.final = final
-
-
-class Carrier(Protocol):
-    """Carries letters by one protocol."""
-
-    async def carry(self, letter: Letter) -> None:
-        """Comes back when the subscriber has the letter. Raises ``Undeliverable``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +98,8 @@ class Postman:
         finally:
             unwatch()
             self._write_down_last()
+            for carrier in {id(one): one for one in (*self._carriers.values(), self._dead)}.values():
+                await carrier.close()
 
     def _write_down_last(self) -> None:
         """What came of tries that nobody wrote down yet, so that the next start does not try them again."""
@@ -218,9 +203,11 @@ class Postman:
         if done:
             outbox.forget_messages(tables, done)
 
-    def _after(self, outcome: Outcome, delivery: Delivery, now: datetime) -> Delivery:
+    @staticmethod
+    def _after(outcome: Outcome, delivery: Delivery, now: datetime) -> Delivery:
         failed = delivery.attempts + 1
-        wait = retries.OF_QUEUES.delay(failed) if delivery.dead else self._schedule(outcome.letter).delay(failed)
+        schedule = retries.schedule(delivery.protocol, outcome.letter.delivery_policy)
+        wait = (retries.OF_QUEUES if delivery.dead else schedule).delay(failed)
         if delivery.dead:
             after = replace(delivery, attempts=failed, due=now + timedelta(seconds=wait or retries.OF_QUEUES.most))
         elif outcome.final or wait is None:
@@ -228,11 +215,6 @@ class Postman:
         else:
             after = replace(delivery, attempts=failed, due=now + timedelta(seconds=wait))
         return replace(after, last_error=outcome.failure)
-
-    def _schedule(self, letter: Letter) -> retries.Schedule:
-        own = letter.subscription.attributes.get(DELIVERY) if letter.subscription else None
-        topics = letter.topic.attributes.get("DeliveryPolicy") if letter.topic else None
-        return retries.schedule(letter.delivery.protocol, of_subscription(own, topics))
 
     # --- on the way -----------------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from sns_site import STRANGER, TOPIC, join, make_topic, set_attribute, token_of
 from privatelink_site import CONSUMER, Site
 from sidedoor.connections import accept_vpc_endpoint_connections, reject_vpc_endpoint_connections
 from sidedoor.endpoints.operations import delete_vpc_endpoints
+from sidedoor.notifications.carriers.carrier import Undeliverable
 from sidedoor.notifications.letter import Letter
 from sidedoor.notifications.model import MessageKind
 from sidedoor.notifications.operations import (
@@ -24,7 +25,7 @@ from sidedoor.notifications.operations import (
 from sidedoor.notifications.publishing import publish
 from sidedoor.notifications.subscriptions import confirm_subscription, unsubscribe
 from sidedoor.notifications.topics import delete_topic
-from sidedoor.postman import LEASE_SECONDS, Postman, Undeliverable
+from sidedoor.postman import LEASE_SECONDS, Postman
 
 QUEUE_A, QUEUE_B = (f"arn:aws:sqs:us-east-1:111111111111:{name}" for name in "ab")
 STATEMENT = {
@@ -51,6 +52,9 @@ class Box:
         if letter.delivery.endpoint in self.down:
             raise Undeliverable("nobody is there", final=self.final)
         self.letters.append(letter)
+
+    async def close(self) -> None:
+        pass
 
     @property
     def bodies(self) -> list[tuple[str, str]]:

@@ -29,7 +29,7 @@ def wants(policy: str | None, scope: str, message: Message) -> bool:
         values = {attribute.name: _values(attribute) for attribute in message.attributes}
         return _matches(rules, lambda key: values.get(key, [_ABSENT]))
     try:
-        return _matches_body(rules, [parsed(message.body)])
+        return _matches_body(rules, [parsed(message.text("default"))])
     except Unreadable:
         return False
 

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from sidedoor.notifications import documents
+from sidedoor.notifications.delivery_policy import of_subscription
 from sidedoor.notifications.event_message import time_text
 from sidedoor.notifications.model import Delivery, Message, MessageKind, Subscription, Topic
-from sidedoor.notifications.subscription_attributes import RAW
+from sidedoor.notifications.subscription_attributes import DELIVERY, RAW
 
-API_VERSION = "2010-03-31"
+CONFIRM, UNSUBSCRIBE = "/sns/confirm", "/sns/unsubscribe"
+"""Where a subscriber's links lead, beneath our URL: nobody signs a request by opening a link."""
 
 _SIGNED: Mapping[MessageKind, tuple[str, ...]] = {
     MessageKind.NOTIFICATION: ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type"),
@@ -45,24 +46,27 @@ class Letter:
         return is_notification and self.subscription is not None and self.subscription.attributes.get(RAW) == "true"
 
     @property
+    def signature_version(self) -> str:
+        return self.topic.attributes.get("SignatureVersion", "1") if self.topic else "1"
+
+    @property
+    def delivery_policy(self) -> str:
+        """The policy in force (``EffectiveDeliveryPolicy``)."""
+        own = self.subscription.attributes.get(DELIVERY) if self.subscription else None
+        return of_subscription(own, self.topic.attributes.get("DeliveryPolicy") if self.topic else None)
+
+    @property
     def text(self) -> str:
-        """The message for this protocol: where it was given for each, that one or the default (``MessageStructure``)."""
-        if self.message.structure != "json":
-            return self.message.body
-        texts = documents.parsed(self.message.body)
-        return str(texts.get(self.delivery.protocol, texts["default"]))
+        return self.message.text(self.delivery.protocol)
 
     @property
     def subscribe_url(self) -> str:
         """Confirms the subscription."""
-        return self._url("ConfirmSubscription", TopicArn=self.message.topic_arn, Token=self.message.token or "")
+        return f"{self.base}{CONFIRM}?{urlencode({'TopicArn': self.message.topic_arn, 'Token': self.message.token or ''})}"
 
     @property
     def unsubscribe_url(self) -> str:
-        return self._url("Unsubscribe", SubscriptionArn=self.delivery.subscription_id)
-
-    def _url(self, action: str, **parameters: str) -> str:
-        return f"{self.base}/?{urlencode({'Action': action, 'Version': API_VERSION, **parameters})}"
+        return f"{self.base}{UNSUBSCRIBE}?{urlencode({'SubscriptionArn': self.delivery.subscription_id})}"
 
     def document(self) -> dict[str, Any]:
         """The members of the JSON document that ``http``, ``https``, ``email-json`` and ``sqs`` get, but for the signature."""

@@ -4,6 +4,7 @@ subscribes to them and what was published. Pure.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -126,6 +127,13 @@ class Message:
     structure: str | None = None
     group_id: str | None = None
     attributes: tuple[MessageAttribute, ...] = ()
+
+    def text(self, protocol: str) -> str:
+        """The message for a protocol: where it was given for each, that one or the default (``MessageStructure``)."""
+        if self.structure != "json":
+            return self.body
+        texts: dict[str, str] = json.loads(self.body)
+        return texts.get(protocol, texts["default"])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -12,7 +12,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from sidedoor import ids
-from sidedoor.notifications import event_message, filtering
+from sidedoor.notifications import event_message, filtering, texts
+from sidedoor.notifications.documents import dumped
 from sidedoor.notifications.model import Delivery, Message, NotificationState, Subscription, Topic
 from sidedoor.notifications.policy import Asker, allows
 from sidedoor.notifications.subscription_attributes import FILTER, SCOPE
@@ -91,13 +92,18 @@ def _refusal(topic: Topic | None, notice: Notice) -> str | None:
 def _publish(
     tables: Tables, topic: Topic, event: OutboxEvent, notice: Notice, now: datetime, entropy: ids.Entropy, link: str
 ) -> None:
+    document = event_message.body(
+        event=event.name, created=event.created, region=event.region, notification_id=notice.notification_id,
+        service_id=event.service_id, endpoint_id=event.endpoint_id, facts=event.body, link=link,
+    )  # fmt: skip
+    readable = texts.text(
+        "event", event=event.name, endpoint_id=event.endpoint_id, service_id=event.service_id, facts=event.body,
+        time=event_message.time_text(event.created), region=event.region, link=link,
+    )  # fmt: skip
     message = Message(
         id=ids.random_uuid(entropy), account=topic.account, region=topic.region, topic_arn=topic.id, created=now,
         subject=event_message.subject(event.name, event.endpoint_id, event.service_id),
-        body=event_message.body(
-            event=event.name, created=event.created, region=event.region, notification_id=notice.notification_id,
-            service_id=event.service_id, endpoint_id=event.endpoint_id, facts=event.body, link=link,
-        ),
+        body=dumped({"default": document, "email": readable}), structure="json",
         attributes=event_message.attributes(
             event.name, event.service_id, event.endpoint_id, event.body.get("vpcEndpointState", "")
         ),
