@@ -153,7 +153,8 @@ class Supervisor:
             "--mail-from": settings.mail_from,
             "--sqs": settings.sqs,
         }
-        options = [part for name, value in named.items() if value is not None for part in (name, value)]
+        options = ["--keep-events-days", str(settings.keep_events_days)]
+        options += [part for name, value in named.items() if value is not None for part in (name, value)]
         return options + [part for block in settings.deliver_to for part in ("--deliver-to", block)]
 
     async def _announce(self) -> None:

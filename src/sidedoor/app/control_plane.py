@@ -208,6 +208,7 @@ async def serve(settings: Settings) -> None:
         postman = delivery.postman(store, settings, signer, (settings.public_url or url).rstrip("/"), utc_now)
         _write_whole(settings.url_file, url)
         log.info("the API is served at %s", url, extra={"action": "serve.started", "url": url})
+        sweeper = Sweeper(store, utc_now, keep_events=timedelta(days=settings.keep_events_days))
         async with stopping() as stopped, asyncio.TaskGroup() as tasks:
             exposition = Exposition(store, control.agents) if metrics_socket is not None else None
             heard = exposition.heard if exposition is not None else None
