@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from record_samples import START, vpc
 
-from sidedoor.store.engine import DatabaseUnusable, Store
+from sidedoor.store.engine import DatabaseUnavailable, DatabaseUnusable, Store
 from sidedoor.store.schema import OutboxEvent
 
 EVENT = OutboxEvent(

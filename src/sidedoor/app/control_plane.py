@@ -221,9 +221,7 @@ async def serve(settings: Settings) -> None:
             tasks.create_task(servers[1].serve(sockets=[link_socket]), name="agents")
             beside = [
                 tasks.create_task(_verifier(store, settings).run(), name="verifier"),
-                tasks.create_task(
-                    Sweeper(store, utc_now, keep_events=timedelta(days=settings.keep_events_days)).run(), name="sweeper"
-                ),
+                tasks.create_task(sweeper.run(), name="sweeper"),
                 tasks.create_task(postman.run(), name="postman"),
             ]
             await stopped.wait()
