@@ -154,6 +154,7 @@ MEMBERS: Mapping[str, Mapping[str, str]] = {
     "sns": {"TopicArn": "topic", "TargetArn": "topic", "ResourceArn": "topic", "SubscriptionArn": "subscription"},
     "sts": {"RoleArn": "role_arn", "AccessKeyId": "access_key"},
     "cloudwatch": {},
+    "cloudtrail": {"AttributeValue": "endpoint"},
 }  # fmt: skip
 SPECIAL = {
     ("ReplaceNetworkAclAssociation", "AssociationId"): "acl_association",
@@ -418,6 +419,8 @@ def request_with(service: str, operation: str, have: Mapping[str, str], path: Pa
     if path[0] == "NetworkInterfaces":
         here = {} if path[-1] == "NetworkInterfaceId" else {"SubnetId": have["subnet"]}
         request["NetworkInterfaces"] = [{"DeviceIndex": 0, **here}]
+    if path == ("LookupAttributes", "AttributeValue"):
+        request["LookupAttributes"] = [{"AttributeKey": "ResourceName"}]
     if "UserIdGroupPairs" in path:
         request["IpPermissions"] = [{"IpProtocol": "tcp", "FromPort": 1, "ToPort": 2}]
     if operation == "ModifySecurityGroupRules" and path[-1] in ("ReferencedGroupId", "PrefixListId"):
