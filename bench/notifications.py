@@ -3,10 +3,10 @@
     python bench/notifications.py [--events 10000] [--paced 1000] [--rate 20] [--database URL] [--dead hangs|refuses]
 
 Real operations accept and reject 40 endpoints, in the process in which the postman runs, as in `sidedoor serve`; the
-subscribers are another process on loopback. First so many events come as fast as they are written, and it counts what the living
-subscribers get in a second; then ``--paced`` events come at ``--rate`` a second, and it tells how long each took from its commit
-to its receipt. Bounded: exactly so many events, and it ends by itself; a database at ``--database`` has to be empty. See
-docs/performance.md.
+subscribers are another process on loopback. First so many events come as fast as they are written, and it counts what the
+living subscribers get in a second; then ``--paced`` events come at ``--rate`` a second, and it tells how long each took from
+its commit to its receipt. Bounded: exactly so many events, and it ends by itself; a database at ``--database`` has to be empty.
+See docs/performance.md.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ sys.path.pop(0)  # this folder, whose dns.py is not the package of that name
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "notifications"))
 
+import uvloop
 from sns_site import TOPIC, join, make_topic, set_attribute, token_of
 
 from privatelink_site import Site
@@ -66,7 +67,7 @@ def subscribers(pipe: Any, count: Any) -> None:
     got: list[tuple[float, bytes, bytes]] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(asyncio.IncompleteReadError, ConnectionError):
+        with suppress(asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
                 length = next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
@@ -172,8 +173,8 @@ def provider(store: Store, port: int, dead: str) -> Provider:
 
 async def until_received(receivers: Receivers, wanted: int) -> None:
     async with asyncio.timeout(CAREFUL_SECONDS):
-        while receivers.count.value < wanted:  # another process counts
-            await asyncio.sleep(0.02)  # noqa: ASYNC110
+        while receivers.count.value < wanted:  # noqa: ASYNC110 - another process counts
+            await asyncio.sleep(0.02)
 
 
 def delays(got: list[tuple[float, bytes, bytes]], committed: dict[str, list[float]], skipped: int) -> list[float]:
@@ -236,7 +237,8 @@ def main() -> None:
         closing(Store(arguments.database or f"sqlite:///{directory}/sidedoor.db")) as store,
     ):
         store.migrate()
-        asyncio.run(measure(arguments, store, Path(directory), receivers))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:  # as serve
+            runner.run(measure(arguments, store, Path(directory), receivers))
 
 
 if __name__ == "__main__":
