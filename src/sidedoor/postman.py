@@ -161,25 +161,26 @@ class Postman:
         return f"{self._base}/console/services/{event.service_id}/connections/{event.endpoint_id}"
 
     def _take(self, tables: Tables, now: datetime) -> list[Letter]:
-        letters: list[Letter] = []
+        taken: list[Delivery] = []
         room = AT_ONE_TIME - self._under_way.total()
         for subscription_id in outbox.waiting(tables, now):
-            free = min(self._free(subscription_id), room - len(letters))
+            free = min(self._free(subscription_id), room - len(taken))
             if free > 0:
-                letters += self._letters(tables, outbox.due(tables, subscription_id, now, free), now)
-        return letters
+                taken += outbox.due(tables, subscription_id, now, free)
+        return self._letters(tables, outbox.lease(tables, taken, now + timedelta(seconds=LEASE_SECONDS))) if taken else []
 
-    def _letters(self, tables: Tables, deliveries: list[Delivery], now: datetime) -> list[Letter]:
-        until = now + timedelta(seconds=LEASE_SECONDS)
+    def _letters(self, tables: Tables, deliveries: list[Delivery]) -> list[Letter]:
+        messages = {one.id: one for one in tables.messages.where(id={one.message_id for one in deliveries})}
+        tables.subscriptions.where(id={one.subscription_id for one in deliveries})  # read together, to be found below
         letters = []
         for delivery in deliveries:
-            message = tables.messages.find(delivery.message_id)
+            message = messages.get(delivery.message_id)
             if message is None:  # Nobody removes one without the other; were it so, there is nothing to carry.
                 tables.deliveries.remove(delivery)
                 continue
             letters.append(
                 Letter(
-                    delivery=tables.deliveries.update(delivery, replace(delivery, due=until)),
+                    delivery=delivery,
                     message=message,
                     subscription=tables.subscriptions.find(delivery.subscription_id),
                     topic=tables.topics.find(message.topic_arn),

@@ -6,6 +6,7 @@ Rule: nothing here depends on how many events there were or how many deliveries 
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -132,6 +133,19 @@ def due(tables: Tables, subscription_id: str, now: datetime, most: int) -> list[
     read = tables.connection.statements.reader(DELIVERIES)
     values = {"subscription_id": subscription_id, "now": now, "most": most}
     return [read(row) for row in tables.connection.execute("due", compose, values).fetchall()]
+
+
+def lease(tables: Tables, deliveries: Collection[Delivery], until: datetime) -> list[Delivery]:
+    """Puts all of these off, so that nobody else takes them before. Returns them as they are now."""
+
+    def compose() -> sa.Update:
+        columns = DELIVERIES.table.c
+        put_off = {"due": sa.bindparam("until", type_=columns.due.type), "version": columns.version + sa.literal_column("1")}
+        return sa.update(DELIVERIES.table).where(tables.connection.statements.any_of(columns.id, "ids")).values(put_off)
+
+    values = {"until": until, "ids": tables.connection.statements.collection([one.id for one in deliveries])}
+    tables.connection.execute("lease", compose, values)
+    return [replace(one, due=until, version=one.version + 1) for one in deliveries]
 
 
 def remove_deliveries(tables: Tables, deliveries: Collection[Delivery]) -> None:
