@@ -38,14 +38,14 @@ def send(
         return False
     tables.messages.add(message)
     first = outbox.next_delivery(tables)
-    for sequence, one in enumerate(receivers, first):
-        tables.deliveries.add(
-            Delivery(
-                id=ids.random_uuid(entropy), account=message.account, region=message.region, subscription_id=one.id,
-                message_id=message.id, protocol=one.protocol, endpoint=one.endpoint, lane=lane or message.id,
-                sequence=sequence, due=message.created, created=message.created,
-            )
-        )  # fmt: skip
+    tables.deliveries.add_all(
+        Delivery(
+            id=ids.random_uuid(entropy), account=message.account, region=message.region, subscription_id=one.id,
+            message_id=message.id, protocol=one.protocol, endpoint=one.endpoint, lane=lane or message.id,
+            sequence=sequence, due=message.created, created=message.created,
+        )
+        for sequence, one in enumerate(receivers, first)
+    )  # fmt: skip
     return True
 
 

@@ -160,6 +160,18 @@ class Records(Generic[R]):
         self._connection.known[self._kind.name, stored.id] = stored  # type: ignore[attr-defined]
         return stored
 
+    def add_all(self, records: Iterable[R]) -> None:
+        """New records, at version 1. Raises ``Duplicate``."""
+        stored = [replace(record, version=1) for record in records]  # type: ignore[type-var]
+        rows = [self._dump(record) for record in stored]
+        try:
+            self._connection.execute_many(("add", self._kind.name), lambda: sa.insert(self._kind.table), rows)
+        except self._connection.statements.integrity_error as error:
+            raise Duplicate(str(error)) from error
+        for record in stored:
+            self._journal.note(self._kind, record.id)  # type: ignore[attr-defined]
+            self._connection.known[self._kind.name, record.id] = record  # type: ignore[attr-defined]
+
     def update(self, before: R, after: R) -> R:
         """Writes ``after`` where ``before`` still stands; unchanged records cost nothing.
 
