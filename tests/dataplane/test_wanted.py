@@ -105,7 +105,7 @@ def test_when_all_records_are_gone_no_index_remembers_any() -> None:
             told.drop(kind, record.id)
     empty = type(told)()
     indexes = [name for name in vars(empty) if name not in RECORDS]
-    assert len(indexes) == 8
+    assert len(indexes) == 9
     for name in indexes:
         assert vars(vars(told)[name]) == vars(vars(empty)[name])
     assert told.units() == set()

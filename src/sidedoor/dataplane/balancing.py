@@ -1,4 +1,4 @@
-"""Load balancers in place: their clusters and hosts in Envoy, the probes of their targets, and what is told of both.
+"""Load balancers in place: their clusters, hosts and certificates in Envoy, the probes of their targets, and what is told.
 
 Rule: a verdict changes the hosts alone, so that no connection to another target notices.
 """
@@ -9,7 +9,7 @@ import socket
 
 from sidedoor.dataplane import desired
 from sidedoor.dataplane.desired import Cluster
-from sidedoor.dataplane.envoy import resources
+from sidedoor.dataplane.envoy import resources, tls
 from sidedoor.dataplane.ground import Ground
 from sidedoor.dataplane.health import Prober
 from sidedoor.loadbalancers.model import HealthState, LoadBalancerState
@@ -48,6 +48,9 @@ class Balancing:
         }
         self._clusters[balancer_id] = clusters
         self._ground.ads.set(owner(balancer_id), resources.CLUSTER, messages)
+        certificates = desired.certificates(self._ground.wanted, balancer_id)
+        secrets = {name: tls.secret(name, one) for name, one in certificates.items()}
+        self._ground.ads.set(owner(balancer_id), resources.CERTIFICATE, secrets)
         self.prober.set(balancer_id, clusters)
         self._set_hosts(balancer_id)
         self._report_health(balancer_id)

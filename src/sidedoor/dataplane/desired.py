@@ -7,11 +7,13 @@ Rule 2: each function computes one unit and reads only what that unit needs.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sidedoor.dataplane.wanted import Wanted
 from sidedoor.endpoints.model import CARRIES_TRAFFIC, Endpoint, State
+from sidedoor.identity.model import ServerCertificate
 from sidedoor.loadbalancers.model import ANY_ZONE, HealthCheck, HealthState, Listener, LoadBalancer, Node, TargetGroup
+from sidedoor.loadbalancers.tls_policies import ALPN, ALPN_TO_TARGETS, DEFAULT_POLICY
 from sidedoor.networks.model import Interface, InterfaceKind, gateway_address, private_dns_name, resolver_address
 from sidedoor.networks.zones import zone_name
 from sidedoor.services.model import private_zone
@@ -106,7 +108,8 @@ class Host:
 class Cluster:
     """A load balancer's node with one of its target groups: the address that targets see, and the targets that it may use.
 
-    ``listener_port``: the port of the listener that forwards to the group; of several, the lowest.
+    ``listener_port``: the port of the listener that forwards to the group; of several, the lowest. ``tls``: targets are spoken
+    to in TLS, in which ``alpn`` is offered.
     """
 
     name: str
@@ -117,6 +120,8 @@ class Cluster:
     listener_port: int
     proxy_protocol: bool
     sticky: bool
+    tls: bool = False
+    alpn: tuple[str, ...] = ()
     check: HealthCheck
     candidates: tuple[Host, ...]
 
@@ -132,23 +137,25 @@ def clusters(wanted: Wanted, balancer_id: str) -> tuple[Cluster, ...]:
     if balancer is None:
         return ()
     listeners = [wanted.listeners[one] for one in wanted.listeners_of_balancer[balancer_id]]
-    ports: dict[str, int] = {}
-    for one in listeners:
-        ports[one.target_group_id] = min(one.port, ports.get(one.target_group_id, one.port))
-    groups = [wanted.target_groups[one] for one in sorted(ports) if one in wanted.target_groups]
-    return tuple(_cluster(wanted, balancer, node, group, ports[group.id]) for node in balancer.nodes for group in groups)
+    lowest: dict[str, Listener] = {}
+    for one in sorted(listeners, key=lambda listener: listener.port):
+        lowest.setdefault(one.target_group_id, one)
+    groups = [wanted.target_groups[one] for one in sorted(lowest) if one in wanted.target_groups]
+    return tuple(_cluster(wanted, balancer, node, group, lowest[group.id]) for node in balancer.nodes for group in groups)
 
 
-def _cluster(wanted: Wanted, balancer: LoadBalancer, node: Node, group: TargetGroup, listener_port: int) -> Cluster:
+def _cluster(wanted: Wanted, balancer: LoadBalancer, node: Node, group: TargetGroup, listener: Listener) -> Cluster:
     return Cluster(
         name=cluster_name(node.interface_id, group.id),
         vpc_id=balancer.vpc_id,
         node_interface_id=node.interface_id,
         source=node.address,
         target_group_id=group.id,
-        listener_port=listener_port,
+        listener_port=listener.port,
         proxy_protocol=group.proxy_protocol,
         sticky=group.source_ip_stickiness,
+        tls=group.protocol == "TLS",
+        alpn=ALPN_TO_TARGETS.get(listener.alpn_policy or "", ()),
         check=group.health_check,
         candidates=_candidates(wanted, balancer, node, group),
     )
@@ -175,6 +182,81 @@ def hosts(cluster: Cluster, states: Mapping[str, HealthState]) -> tuple[Host, ..
     return healthy or cluster.candidates
 
 
+# --- certificates -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Certificate:
+    """What is presented to clients: a certificate with its chain, in PEM, and its key."""
+
+    chain: str
+    private_key: str = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tls:
+    """How a listener speaks TLS. ``default`` and ``further`` name certificates, of which ``certificates`` has the content.
+
+    ``further``: (certificates, the domains that each of these and no others are for); each certificate also stands there alone,
+    though it may be for no domain of its own. A client that asks for none of the domains, or for no name, is shown the default.
+    """
+
+    policy: str
+    alpn: tuple[str, ...]
+    default: str
+    further: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]
+
+    @property
+    def names(self) -> frozenset[str]:
+        """All certificates that it names."""
+        return frozenset({self.default, *(name for names, _ in self.further for name in names)})
+
+
+def certificates(wanted: Wanted, balancer_id: str) -> dict[str, Certificate]:
+    """The certificates of a load balancer's listeners, by the names that ``Tls`` has for them."""
+    return {
+        name: _content(wanted.server_certificates[certificate_id])
+        for listener in (wanted.listeners[one] for one in wanted.listeners_of_balancer[balancer_id])
+        for name, certificate_id in _certificate_names(listener).items()
+        if certificate_id in wanted.server_certificates
+    }
+
+
+def _content(record: ServerCertificate) -> Certificate:
+    parts = [part.strip() for part in (record.certificate, record.chain) if part]
+    return Certificate(chain="\n".join((*parts, "")), private_key=record.private_key)
+
+
+def _certificate_names(listener: Listener) -> dict[str, str]:
+    """Name -> id of a listener's certificates. The default one's name stays when the listener is given another."""
+    if listener.certificate_id is None:
+        return {}
+    short = listener.id.rpartition(":")[2]
+    return {f"{short}/default": listener.certificate_id} | {
+        f"{short}/{one}": one for one in listener.more_certificate_ids if one != listener.certificate_id
+    }
+
+
+def _tls(wanted: Wanted, listener: Listener) -> Tls | None:
+    names = _certificate_names(listener)
+    if not names:
+        return None
+    default = next(iter(names))
+    of_domain: dict[str, tuple[str, ...]] = {}
+    for name, certificate_id in names.items():
+        for domain in wanted.server_certificates[certificate_id].domains:
+            of_domain[domain] = (*of_domain.get(domain, ()), name)
+    further: dict[tuple[str, ...], tuple[str, ...]] = {(name,): () for name in names}
+    for domain, those in sorted(of_domain.items()):
+        further[those] = (*further.get(those, ()), domain)
+    return Tls(
+        policy=listener.ssl_policy or DEFAULT_POLICY,
+        alpn=ALPN[listener.alpn_policy or "None"],
+        default=default,
+        further=tuple(sorted(further.items())) if len(names) > 1 else (),
+    )
+
+
 # --- endpoints ----------------------------------------------------------------------------------------------------
 
 
@@ -191,6 +273,7 @@ class Door:
     cluster: str
     idle_timeout: int
     sticky: bool
+    tls: Tls | None = None
 
 
 def doors(wanted: Wanted, endpoint_id: str) -> tuple[Door, ...]:
@@ -207,7 +290,9 @@ def doors(wanted: Wanted, endpoint_id: str) -> tuple[Door, ...]:
         balancer, node = served
         listeners = [wanted.listeners[one] for one in wanted.listeners_of_balancer[balancer.id]]
         found += [
-            _door(wanted, endpoint, interface, node, one) for one in listeners if one.target_group_id in wanted.target_groups
+            _door(wanted, endpoint, interface, node, one)
+            for one in listeners
+            if one.target_group_id in wanted.target_groups and one.certificate_ids <= wanted.server_certificates.keys()
         ]
     return tuple(sorted(found, key=lambda door: door.name))
 
@@ -235,6 +320,7 @@ def _door(wanted: Wanted, endpoint: Endpoint, interface: Interface, node: Node, 
         cluster=cluster_name(node.interface_id, listener.target_group_id),
         idle_timeout=listener.idle_timeout,
         sticky=wanted.target_groups[listener.target_group_id].source_ip_stickiness,
+        tls=_tls(wanted, listener),
     )
 
 

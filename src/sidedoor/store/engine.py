@@ -27,7 +27,7 @@ from sidedoor.store.writers import Writers
 
 log = logging.getLogger(__name__)
 
-HEAD = "0008"
+HEAD = "0009"
 """The newest migration; a test holds it to the directory."""
 
 _BUSY_SECONDS = 30

@@ -19,26 +19,32 @@ from envoy.config.endpoint.v3.endpoint_components_pb2 import Endpoint, LbEndpoin
 from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
 from envoy.config.listener.v3.listener_components_pb2 import Filter, FilterChain
 from envoy.config.listener.v3.listener_pb2 import Listener
-from envoy.extensions.filters.network.tcp_proxy.v3.tcp_proxy_pb2 import TcpProxy
+from envoy.extensions.filters.network.tcp_proxy.v3.tcp_proxy_pb2 import TcpProxy, UpstreamConnectMode
 from envoy.extensions.transport_sockets.proxy_protocol.v3.upstream_proxy_protocol_pb2 import ProxyProtocolUpstreamTransport
 from envoy.extensions.transport_sockets.raw_buffer.v3.raw_buffer_pb2 import RawBuffer
 from envoy.type.v3.hash_policy_pb2 import HashPolicy
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.wrappers_pb2 import BoolValue, UInt32Value, UInt64Value
+from xds.type.matcher.v3.matcher_pb2 import Matcher
 
 from sidedoor.dataplane.desired import Cluster, Door
 from sidedoor.dataplane.driver import Place
+from sidedoor.dataplane.envoy import tls
 
 CLUSTER = "type.googleapis.com/envoy.config.cluster.v3.Cluster"
 ENDPOINTS = "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment"
 LISTENER = "type.googleapis.com/envoy.config.listener.v3.Listener"
+CERTIFICATE = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret"
 
 CONNECT_SECONDS = 5
 
 UNLIMITED = 2**32 - 1
 
 LISTEN_BACKLOG = 4096
+
+EARLY_BYTES = 65_536
+"""What a client may send after the end of its TLS handshake and before the target is there."""
 
 MAGLEV_TABLE = 16_381
 """A prime: 32 slots for each of the 500 targets that an NLB takes in a zone. Envoy's own 65,537 costs four times as much."""
@@ -48,8 +54,12 @@ VPC_ENDPOINT_ID = b"\x01"
 """NLB user guide, "Proxy protocol": a TLV of type 0xEA whose value is 0x01 and then the endpoint's id."""
 
 
+ADMITTED = "admitted"
+"""The filter chain of those who ask for no name that has one of its own."""
+
+
 def listener(door: Door, place: Place) -> Any:
-    """The listener of a door: TCP to the door's cluster.
+    """The listener of a door: TCP, or what is inside of TLS, to the door's cluster.
 
     One listening socket, without SO_REUSEPORT: a port that another process already has is a refusal that a person can read,
     and not a port shared in silence. Envoy's exact balance between workers is not used: it counts each listener by itself, so
@@ -59,22 +69,48 @@ def listener(door: Door, place: Place) -> Any:
         name=door.name,
         stat_prefix=door.name,
         address=_address(place, door.port),
-        filter_chains=[
-            FilterChain(filters=[Filter(name="envoy.filters.network.tcp_proxy", typed_config=_pack(_tcp_proxy(door)))])
-        ],
+        filter_chains=_chains(door),
         enable_reuse_port=BoolValue(value=False),
         tcp_backlog_size=UInt32Value(value=LISTEN_BACKLOG),
+        **_choosing_by_name(door),
     )
 
 
+def _chains(door: Door) -> list[Any]:
+    """The filter chains of a door: one; behind TLS one more for each set of certificates that has names of its own."""
+    proxy = [Filter(name="envoy.filters.network.tcp_proxy", typed_config=_pack(_tcp_proxy(door)))]
+    if door.tls is None:
+        return [FilterChain(filters=proxy)]
+    further = [(tls.chain_name(names), names) for names, _ in door.tls.further if names != (door.tls.default,)]
+    return [
+        FilterChain(name=name, filters=proxy, transport_socket=tls.downstream(door.tls, names))
+        for name, names in [(ADMITTED, (door.tls.default,)), *further]
+    ]
+
+
+def _choosing_by_name(door: Door) -> dict[str, Any]:
+    if door.tls is None:
+        return {}
+    led = tls.by_server_name(door.tls, tls.led_to(ADMITTED))
+    return {"listener_filters": [tls.inspector()], "filter_chain_matcher": Matcher(on_no_match=led)}
+
+
 def _tcp_proxy(door: Door) -> Any:
-    """The endpoint's id goes to the target in a TLV, where the cluster sends PROXY headers; elsewhere the TLV is not used."""
+    """The endpoint's id goes to the target in a TLV, where the cluster sends PROXY headers; elsewhere the TLV is not used.
+
+    Who does not get through the TLS handshake is a stranger, of whom the target does not hear.
+    """
+    after_the_handshake = {
+        "upstream_connect_mode": UpstreamConnectMode.ON_DOWNSTREAM_TLS_HANDSHAKE,
+        "max_early_data_bytes": UInt32Value(value=EARLY_BYTES),
+    }
     return TcpProxy(
         stat_prefix=door.name,
         cluster=door.cluster,
         idle_timeout=Duration(seconds=door.idle_timeout),
         hash_policy=[HashPolicy(source_ip=HashPolicy.SourceIp())] if door.sticky else [],
         proxy_protocol_tlvs=[TlvEntry(type=AWS_TLV, value=VPC_ENDPOINT_ID + door.endpoint_id.encode("ascii"))],
+        **(after_the_handshake if door.tls is not None else {}),
     )
 
 
@@ -93,8 +129,20 @@ def cluster(cluster: Cluster, source: Place, connections_per_target: int) -> Any
         upstream_bind_config=BindConfig(source_address=_address(source, 0).socket_address),
         circuit_breakers=_circuit_breakers(connections_per_target),
         **_balancing(cluster.sticky),
-        **({"transport_socket": _proxy_protocol()} if cluster.proxy_protocol else {}),
+        **_transport(cluster),
     )
+
+
+def _transport(cluster: Cluster) -> dict[str, Any]:
+    """How bytes go to targets: as they are, in TLS, and either with a PROXY header before them."""
+    inner = tls.upstream(cluster.alpn) if cluster.tls else None
+    if cluster.proxy_protocol:
+        inner = _proxy_protocol(inner or _plain())
+    return {} if inner is None else {"transport_socket": inner}
+
+
+def _plain() -> Any:
+    return TransportSocket(name="envoy.transport_sockets.raw_buffer", typed_config=_pack(RawBuffer()))
 
 
 def _balancing(sticky: bool) -> dict[str, Any]:
@@ -114,14 +162,14 @@ def _circuit_breakers(connections_per_target: int) -> Any:
     )
 
 
-def _proxy_protocol() -> Any:
+def _proxy_protocol(inner: Any) -> Any:
     """PROXY protocol version 2: the client's address, the endpoint's, and the endpoint's id out of the listener's TLV."""
     transport = ProxyProtocolUpstreamTransport(
         config=ProxyProtocolConfig(
             version=ProxyProtocolConfig.V2,
             pass_through_tlvs=ProxyProtocolPassThroughTLVs(match_type=ProxyProtocolPassThroughTLVs.INCLUDE, tlv_type=[AWS_TLV]),
         ),
-        transport_socket=TransportSocket(name="envoy.transport_sockets.raw_buffer", typed_config=_pack(RawBuffer())),
+        transport_socket=inner,
     )
     return TransportSocket(name="envoy.transport_sockets.upstream_proxy_protocol", typed_config=_pack(transport))
 
