@@ -8,17 +8,15 @@ from typing import Any
 from sidedoor import errors
 from sidedoor.call import Answer, Call, Request
 from sidedoor.identity import kept_certificates
-from sidedoor.identity.constraints import check_name, check_path, tags_of
+from sidedoor.identity.constraints import LONGEST_CERTIFICATE_NAME, check_name, check_path, tags_of
 from sidedoor.identity.model import ServerCertificate
 from sidedoor.identity.pages import marked_page
 from sidedoor.tagging import to_wire as tags_to_wire
 
-LONGEST_NAME = 128
-
 
 def upload_server_certificate(call: Call, request: Request) -> Answer:
     """https://docs.aws.amazon.com/IAM/latest/APIReference/API_UploadServerCertificate.html"""
-    name = check_name(request["ServerCertificateName"], "serverCertificateName", LONGEST_NAME)
+    name = check_name(request["ServerCertificateName"], "serverCertificateName", LONGEST_CERTIFICATE_NAME)
     path, tags = check_path(request.get("Path", "/")), tags_of(request)
     _check_free(call, name)
     made = kept_certificates.new(
@@ -50,7 +48,7 @@ def update_server_certificate(call: Call, request: Request) -> Answer:
     Its id stays, and with it the listeners that have it.
     """
     found = named(call, request)
-    name = check_name(request.get("NewServerCertificateName", found.name), "newServerCertificateName", LONGEST_NAME)
+    name = check_name(request.get("NewServerCertificateName", found.name), "newServerCertificateName", LONGEST_CERTIFICATE_NAME)
     if name.lower() != found.name.lower():
         _check_free(call, name)
     path = check_path(request.get("NewPath", found.path))
