@@ -8,11 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from sidedoor import errors, ids
-from sidedoor.identity import x509
 from sidedoor.identity.model import ServerCertificate
 from sidedoor.store.tables import Tables
+
+if TYPE_CHECKING:
+    from sidedoor.identity.x509 import KeyPair
 
 PER_ACCOUNT = 20
 """IAM user guide, "IAM and AWS STS quotas"."""
@@ -23,7 +26,7 @@ def new(
     now: datetime, entropy: ids.Entropy, path: str = "/", tags: Mapping[str, str] | None = None,
 ) -> ServerCertificate:  # fmt: skip
     """Keeps a new certificate. Raises ``MalformedCertificate``, ``KeyPairMismatch``, ``LimitExceeded``."""
-    pair = x509.key_pair(certificate, chain, private_key, now)
+    pair = _read(certificate, chain, private_key, now)
     if len(tables.server_certificates.values("id", account=account)) >= PER_ACCOUNT:
         raise errors.LimitExceeded(quota="ServerCertificatesPerAccount", limit=PER_ACCOUNT)
     return tables.server_certificates.add(
@@ -41,12 +44,19 @@ def renewed(
 
     AWS has no operation for this: there a listener is given another certificate.
     """
-    pair = x509.key_pair(certificate, chain, private_key, now)
+    pair = _read(certificate, chain, private_key, now)
     after = replace(
         before, created=now, expires=pair.expires, domains=pair.domains, certificate=certificate, chain=chain,
         private_key=private_key,
     )  # fmt: skip
     return tables.server_certificates.update(before, after)
+
+
+def _read(certificate: str, chain: str | None, private_key: str, now: datetime) -> KeyPair:
+    """What the certificate says of itself. Its library is loaded with the first one: it is 8 MB, and most systems have none."""
+    from sidedoor.identity.x509 import key_pair
+
+    return key_pair(certificate, chain, private_key, now)
 
 
 def remove(tables: Tables, found: ServerCertificate) -> None:
