@@ -43,6 +43,9 @@ UNLIMITED = 2**32 - 1
 
 LISTEN_BACKLOG = 4096
 
+HANDSHAKE_SECONDS = 15
+"""What a TLS client has for its first message, and then for the rest of the handshake, before it is let go."""
+
 EARLY_BYTES = 65_536
 """What a client may send after the end of its TLS handshake and before the target is there."""
 
@@ -83,7 +86,12 @@ def _chains(door: Door) -> list[Any]:
         return [FilterChain(filters=proxy)]
     further = [(tls.chain_name(names), names) for names, _ in door.tls.further if names != (door.tls.default,)]
     return [
-        FilterChain(name=name, filters=proxy, transport_socket=tls.downstream(door.tls, names))
+        FilterChain(
+            name=name,
+            filters=proxy,
+            transport_socket=tls.downstream(door.tls, names),
+            transport_socket_connect_timeout=Duration(seconds=HANDSHAKE_SECONDS),
+        )
         for name, names in [(ADMITTED, (door.tls.default,)), *further]
     ]
 
@@ -92,7 +100,11 @@ def _choosing_by_name(door: Door) -> dict[str, Any]:
     if door.tls is None:
         return {}
     led = tls.by_server_name(door.tls, tls.led_to(ADMITTED))
-    return {"listener_filters": [tls.inspector()], "filter_chain_matcher": Matcher(on_no_match=led)}
+    return {
+        "listener_filters": [tls.inspector()],
+        "listener_filters_timeout": Duration(seconds=HANDSHAKE_SECONDS),
+        "filter_chain_matcher": Matcher(on_no_match=led),
+    }
 
 
 def _tcp_proxy(door: Door) -> Any:
