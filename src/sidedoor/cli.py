@@ -37,6 +37,8 @@ def _serve_options(command: F) -> F:
                      help="URL of the database, for example postgresql://user@host/name; default: SQLite in --state."),
         click.option("--dev", is_flag=True,
                      help="Accept any secret; a 12-digit access key id is that account. For tests only."),
+        click.option("--metrics", default=None, metavar="HOST:PORT",
+                     help="Serve /metrics for Prometheus here, to all who can connect: it names every account's resources."),
         click.option("--verify-dns", default=OWN, show_default=True, metavar="own|host|trust|ADDRESS[:PORT]",
                      help="What proves a private DNS name: only the records of `sidedoor dns`; or also the host's DNS servers, "
                      "or the one at ADDRESS; or nothing has to (trust)."),
@@ -56,6 +58,8 @@ def _agent_options(command: F) -> F:
         click.option("--connections-per-target", type=click.IntRange(1, CONNECTIONS_PER_TARGET), show_default=True,
                      default=CONNECTIONS_PER_TARGET,
                      help="Connections that a load balancer's address may have open to one target: fewer, to see the limit."),
+        click.option("--beat-seconds", type=click.FloatRange(0.5, 60), default=10.0, show_default=True,
+                     help="How often to read what was counted; connections that are open are sampled as often."),
         click.option("--keep-dataplane", is_flag=True, help="Leave namespaces and Envoy running at the end."),
     ):  # fmt: skip
         command = option(command)

@@ -9,7 +9,7 @@ import pytest
 from records import AT, BALANCER, BALANCER_RECORD, ENDPOINT, GROUP, GROUP_RECORD, LISTENER, LISTENER_RECORD, change, wanted
 
 from sidedoor.dataplane import desired
-from sidedoor.dataplane.desired import Certificate, Tls
+from sidedoor.dataplane.certificates import Certificate, Tls, of_balancer
 from sidedoor.dataplane.wanted import Unit, UnitKind, Wanted
 from sidedoor.identity.model import ServerCertificate
 
@@ -44,7 +44,7 @@ def tls(records: Wanted) -> Tls:
 
 def test_a_tcp_door_has_no_tls_and_a_load_balancer_without_tls_no_certificates() -> None:
     assert {one.tls for one in desired.doors(wanted(), ENDPOINT)} == {None}
-    assert desired.certificates(wanted(), BALANCER) == {}
+    assert of_balancer(wanted(), BALANCER) == {}
 
 
 def test_a_tls_door_names_its_policies_and_its_certificate() -> None:
@@ -54,9 +54,7 @@ def test_a_tls_door_names_its_policies_and_its_certificate() -> None:
 
 def test_a_certificates_content_is_its_body_its_chain_and_its_key() -> None:
     records = told(certificate("a", chain="chain\n\n"))
-    assert desired.certificates(records, BALANCER) == {
-        DEFAULT: Certificate(chain="certificate a\nchain\n", private_key="key a\n")
-    }
+    assert of_balancer(records, BALANCER) == {DEFAULT: Certificate(chain="certificate a\nchain\n", private_key="key a\n")}
 
 
 def test_a_listener_that_is_given_another_certificate_keeps_its_doors_as_they_are() -> None:
@@ -65,7 +63,7 @@ def test_a_listener_that_is_given_another_certificate_keeps_its_doors_as_they_ar
     records.put("server_certificates", certificate("b", "b.example.com"))
     change(records, "listeners", LISTENER, certificate_id="b")
     assert desired.doors(records, ENDPOINT) == before
-    assert desired.certificates(records, BALANCER)[DEFAULT].private_key == "key b\n"
+    assert of_balancer(records, BALANCER)[DEFAULT].private_key == "key b\n"
 
 
 def test_each_further_certificate_is_chosen_by_its_domains_and_shares_those_that_others_have_too() -> None:
@@ -81,7 +79,7 @@ def test_each_further_certificate_is_chosen_by_its_domains_and_shares_those_that
         (c,): ("*.example.com",),
         (DEFAULT, b): ("both.example.com",),
     }
-    assert tls(records).names == {DEFAULT, b, c} == desired.certificates(records, BALANCER).keys()
+    assert tls(records).names == {DEFAULT, b, c} == of_balancer(records, BALANCER).keys()
 
 
 def test_a_certificate_keeps_its_place_though_another_takes_all_its_domains() -> None:
@@ -123,5 +121,5 @@ def test_targets_are_offered_a_protocol_where_client_and_target_cannot_choose_di
 
 def test_a_private_key_is_not_represented() -> None:
     records = told(certificate("a"))
-    assert "key a" not in repr(desired.certificates(records, BALANCER))
+    assert "key a" not in repr(of_balancer(records, BALANCER))
     assert "key a" not in repr(records.server_certificates)

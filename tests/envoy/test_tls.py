@@ -14,7 +14,8 @@ from envoy_stage import BALANCER, PATIENCE, Flow, Stage, Target, a_cluster, a_do
 from proxyprotocol.v2 import ProxyProtocolV2
 
 from certificate_authority import KeyPair, an_authority, an_rsa_key
-from sidedoor.dataplane.desired import Certificate, Door, Tls
+from sidedoor.dataplane.certificates import Certificate, Tls
+from sidedoor.dataplane.desired import Door
 from sidedoor.dataplane.envoy import tls
 from sidedoor.dataplane.envoy.admin import Admin
 from sidedoor.dataplane.envoy.resources import CERTIFICATE, ENDPOINTS, assignment

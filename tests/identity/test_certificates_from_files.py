@@ -65,7 +65,7 @@ def test_a_certificate_is_added_under_its_first_domain_and_its_arn_is_printed(co
         "Arn": arn, "Expiration": "2046-01-01T00:00:00+00:00", "Domains": "*.example.com example.com", "InUse": "no"
     }  # fmt: skip
     (record,) = records(tmp_path)
-    assert [text and text.strip() for text in (record.certificate, record.chain)] == [
+    assert [record.certificate, record.chain] == [
         PAIR.certificate.strip(), AUTHORITY.certificate.strip()
     ]  # fmt: skip
     assert record.private_key == PAIR.private_key
@@ -107,7 +107,7 @@ def test_what_cannot_be_is_refused_with_a_sentence(command: Command, tmp_path: P
         (replace(PAIR, private_key="hello"), (), "Unable to parse key"),
         (replace(PAIR, private_key=AUTHORITY.issue("a").private_key), (), "do not belong together"),
         (AUTHORITY.issue(common_name="No domain"), (), "give --name"),
-        (PAIR, ("--name", "a/b"), "serverCertificateName"),
+        (PAIR, ("--name", "a/b"), "Value 'a/b' at 'name'"),
         (PAIR, ("--account", "provider"), "`sidedoor accounts list`"),
     ):
         with pytest.raises(SettingsError, match=sentence):

@@ -56,8 +56,8 @@ def test_a_certificate_is_shown_as_it_was_uploaded_but_for_its_key(world: Any) -
     shown = world.ask(get_server_certificate, **WEB)["ServerCertificate"]
     assert shown == {
         "ServerCertificateMetadata": metadata,
-        "CertificateBody": PAIR.certificate,
-        "CertificateChain": AUTHORITY.certificate,
+        "CertificateBody": PAIR.certificate.strip(),
+        "CertificateChain": AUTHORITY.certificate.strip(),
         "Tags": made["Tags"],
     }
     assert world.ask(list_server_certificates)["ServerCertificateMetadataList"] == [metadata]

@@ -9,8 +9,11 @@ from sidedoor.app.placement import Placement
 from sidedoor.app.signals import stopping
 from sidedoor.dataplane import host
 from sidedoor.dataplane.agent import Agent
+from sidedoor.dataplane.bookkeeper import Bookkeeper, Sources
+from sidedoor.dataplane.books import Books
 from sidedoor.dataplane.cache import Cache
 from sidedoor.dataplane.driver import Driver, DriverError
+from sidedoor.dataplane.envoy.admin import Admin
 from sidedoor.dataplane.envoy.ads import AdsServer
 from sidedoor.dataplane.envoy.process import EnvoyError, EnvoyProcess
 from sidedoor.dataplane.feed import Feed
@@ -83,9 +86,13 @@ async def _run(settings: Settings, placement: Placement, stopped: asyncio.Event)
     cache = Cache(settings.state / "agent.db")
     ads = AdsServer(settings.run / "xds.sock", on_change=lambda owner: agent.envoy_changed(owner))
     envoy = EnvoyProcess(settings.run, settings.logs)
+    admin = Admin(envoy.admin_path)
+    sources = Sources(ask=admin.tallies, life=lambda: envoy.life, survey=lambda: agent.survey())
+    bookkeeper = Bookkeeper(Books(settings.state / "counts"), sources, feed.report, beat=settings.beat_seconds)
     agent = Agent(
         chosen, ads, cache, reports, pending_seconds=settings.pending_seconds,
-        connections_per_target=settings.connections_per_target,
+        connections_per_target=settings.connections_per_target, before_closing=bookkeeper.catch_up,
+        carrier=lambda: envoy.pid,
     )  # fmt: skip
     revision = agent.load()
     await ads.start()
@@ -95,10 +102,13 @@ async def _run(settings: Settings, placement: Placement, stopped: asyncio.Event)
             tasks.create_task(agent.run(), name="agent"),
             tasks.create_task(reports.run(), name="reports"),
             tasks.create_task(feed.follow(revision, agent.handle), name="feed"),
+            tasks.create_task(bookkeeper.run(), name="bookkeeper"),
         ]
         await stopped.wait()
         for task in running:
             task.cancel()
+    await bookkeeper.end()
+    await admin.close()
     await agent.close()
     await feed.close()
     await ads.stop()

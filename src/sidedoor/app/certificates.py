@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import os
 import re
+from datetime import datetime
 from pathlib import Path
 
 from sidedoor import errors
 from sidedoor.app.control_plane import opened, utc_now
 from sidedoor.identity import constraints, kept_certificates, x509
+from sidedoor.identity.kept_certificates import Given
 from sidedoor.identity.model import ServerCertificate
 from sidedoor.settings import Settings, SettingsError
 from sidedoor.store.tables import Tables
@@ -20,19 +22,18 @@ from sidedoor.store.tables import Tables
 
 def add(settings: Settings, account: str, name: str | None, certificate: Path, key: Path, chain: Path | None) -> dict[str, str]:
     """Adds a certificate, or renews the one of this name. Raises ``SettingsError``."""
+    _account(account)
     body, rest = x509.split(_text(certificate))
-    chain_text = _text(chain) if chain is not None else rest
+    given = Given(body, _text(chain) if chain is not None else rest, _text(key))
     try:
-        pair = x509.key_pair(body, chain_text, _text(key), utc_now())
-        name = constraints.check_name(name or _name_for(pair), "serverCertificateName", constraints.LONGEST_CERTIFICATE_NAME)
+        now = utc_now()
+        name = constraints.check_name(name or _name_for(given, now), "name", constraints.LONGEST_CERTIFICATE_NAME)
         with opened(settings) as store, store.write() as tables:
-            before = _named(tables, _account(account), name)
+            before = _named(tables, account, name)
             if before is None:
-                kept = kept_certificates.new(
-                    tables, account, name, body, chain_text, _text(key), now=utc_now(), entropy=os.urandom
-                )
+                kept = kept_certificates.new(tables, account, name, given, now=now, entropy=os.urandom)
             else:
-                kept = kept_certificates.renewed(tables, before, body, chain_text, _text(key), utc_now())
+                kept = kept_certificates.renewed(tables, before, given, now)
     except errors.ApiError as error:
         raise SettingsError(error.message) from None
     return _shown(kept)
@@ -64,10 +65,11 @@ def _text(path: Path) -> str:
         raise SettingsError(f"{path} cannot be read: {error.strerror}.") from None
 
 
-def _name_for(pair: x509.KeyPair) -> str:
-    if not pair.domains:
+def _name_for(given: Given, now: datetime) -> str:
+    domains = x509.key_pair(given.certificate, given.chain, given.private_key, now).domains
+    if not domains:
         raise SettingsError("The certificate is for no domain by which it could be named: give --name.")
-    return pair.domains[0].replace("*", "_")
+    return domains[0].replace("*", "_")
 
 
 def _account(text: str) -> str:

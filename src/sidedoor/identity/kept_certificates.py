@@ -6,57 +6,65 @@ For the operations and for ``sidedoor certificates``.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import Any
 
 from sidedoor import errors, ids
 from sidedoor.identity.model import ServerCertificate
 from sidedoor.store.tables import Tables
 
-if TYPE_CHECKING:
-    from sidedoor.identity.x509 import KeyPair
-
 PER_ACCOUNT = 20
 """IAM user guide, "IAM and AWS STS quotas"."""
 
 
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A certificate as a user gives it, in PEM."""
+
+    certificate: str
+    chain: str | None
+    private_key: str = field(repr=False)
+
+    def fields(self, now: datetime) -> dict[str, Any]:
+        """The fields of the record that hold it. Raises ``MalformedCertificate``, ``KeyPairMismatch``.
+
+        Texts are kept without the white space around them: Terraform, which trims its own, would replace them for it.
+        """
+        # The library is loaded with the first certificate: it is 8 MB, and most systems have none.
+        from sidedoor.identity.x509 import key_pair
+
+        pair = key_pair(self.certificate, self.chain, self.private_key, now)
+        return {
+            "created": now,
+            "expires": pair.expires,
+            "domains": pair.domains,
+            "certificate": self.certificate.strip(),
+            "chain": self.chain.strip() if self.chain else None,
+            "private_key": self.private_key,
+        }
+
+
 def new(
-    tables: Tables, account: str, name: str, certificate: str, chain: str | None, private_key: str, *,
+    tables: Tables, account: str, name: str, given: Given, *,
     now: datetime, entropy: ids.Entropy, path: str = "/", tags: Mapping[str, str] | None = None,
 ) -> ServerCertificate:  # fmt: skip
     """Keeps a new certificate. Raises ``MalformedCertificate``, ``KeyPairMismatch``, ``LimitExceeded``."""
-    pair = _read(certificate, chain, private_key, now)
+    fields = given.fields(now)
     if len(tables.server_certificates.values("id", account=account)) >= PER_ACCOUNT:
         raise errors.LimitExceeded(quota="ServerCertificatesPerAccount", limit=PER_ACCOUNT)
+    unique_id = f"ASCA{ids.base32(17, entropy)}"
     return tables.server_certificates.add(
-        ServerCertificate(
-            id=f"ASCA{ids.base32(17, entropy)}", account=account, name=name, path=path, created=now, expires=pair.expires,
-            domains=pair.domains, tags=dict(tags or {}), certificate=certificate, chain=chain, private_key=private_key,
-        )
-    )  # fmt: skip
+        ServerCertificate(id=unique_id, account=account, name=name, path=path, tags=dict(tags or {}), **fields)
+    )
 
 
-def renewed(
-    tables: Tables, before: ServerCertificate, certificate: str, chain: str | None, private_key: str, now: datetime
-) -> ServerCertificate:
+def renewed(tables: Tables, before: ServerCertificate, given: Given, now: datetime) -> ServerCertificate:
     """Puts a newer certificate in the place of one: its listeners have it from now on. Raises as ``new`` does.
 
     AWS has no operation for this: there a listener is given another certificate.
     """
-    pair = _read(certificate, chain, private_key, now)
-    after = replace(
-        before, created=now, expires=pair.expires, domains=pair.domains, certificate=certificate, chain=chain,
-        private_key=private_key,
-    )  # fmt: skip
-    return tables.server_certificates.update(before, after)
-
-
-def _read(certificate: str, chain: str | None, private_key: str, now: datetime) -> KeyPair:
-    """What the certificate says of itself. Its library is loaded with the first one: it is 8 MB, and most systems have none."""
-    from sidedoor.identity.x509 import key_pair
-
-    return key_pair(certificate, chain, private_key, now)
+    return tables.server_certificates.update(before, replace(before, **given.fields(now)))
 
 
 def remove(tables: Tables, found: ServerCertificate) -> None:

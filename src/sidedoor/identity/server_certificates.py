@@ -19,10 +19,10 @@ def upload_server_certificate(call: Call, request: Request) -> Answer:
     name = check_name(request["ServerCertificateName"], "serverCertificateName", LONGEST_CERTIFICATE_NAME)
     path, tags = check_path(request.get("Path", "/")), tags_of(request)
     _check_free(call, name)
+    given = kept_certificates.Given(request["CertificateBody"], request.get("CertificateChain"), request["PrivateKey"])
     made = kept_certificates.new(
-        call.tables, call.account, name, request["CertificateBody"], request.get("CertificateChain"), request["PrivateKey"],
-        now=call.now, entropy=call.entropy, path=path, tags=tags,
-    )  # fmt: skip
+        call.tables, call.account, name, given, now=call.now, entropy=call.entropy, path=path, tags=tags
+    )
     return {"ServerCertificateMetadata": _to_wire(made), **_tags(made)}
 
 

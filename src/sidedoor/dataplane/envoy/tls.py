@@ -25,7 +25,7 @@ from xds.core.v3.extension_pb2 import TypedExtensionConfig
 from xds.type.matcher.v3.domain_pb2 import ServerNameMatcher
 from xds.type.matcher.v3.matcher_pb2 import Matcher
 
-from sidedoor.dataplane.desired import Certificate, Tls
+from sidedoor.dataplane.certificates import Certificate, Tls
 from sidedoor.loadbalancers.tls_policies import POLICIES, TO_TARGETS, Policy
 
 VERSIONS: Mapping[str, Any] = {

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import logging
 import socket
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from sidedoor.dataplane import flows, source_ports
@@ -77,16 +77,33 @@ class NetnsDriver:
         return made
 
     def cut(self, vpc_id: str, address: str) -> None:
-        try:
-            with self._namespaces.entered(vpc_id):
-                diagnosis = flows.open_diagnosis()
-        except FileNotFoundError:
+        diagnosis = self._diagnosis(vpc_id)
+        if diagnosis is None:
             return
         with diagnosis:
             try:
                 flows.end_flows(diagnosis, address)
             except OSError as error:
                 self._say_once(error)
+
+    def reset(self, vpc_id: str, source: str, peers: Collection[tuple[str, int]], holder: int | None) -> int:
+        diagnosis = self._diagnosis(vpc_id)
+        if diagnosis is None:
+            return 0
+        with diagnosis:
+            try:
+                return flows.reset_flows(diagnosis, source, peers, holder)
+            except OSError as error:
+                self._say_once(error)
+                return 0
+
+    def _diagnosis(self, vpc_id: str) -> flows.Diagnosis | None:
+        """A socket with which flows of the VPC can be found and ended, or None where there is no such network."""
+        try:
+            with self._namespaces.entered(vpc_id):
+                return flows.open_diagnosis()
+        except FileNotFoundError:
+            return None
 
     def _say_once(self, error: OSError) -> None:
         if not self._cannot_cut:
