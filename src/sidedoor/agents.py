@@ -33,7 +33,7 @@ from sidedoor.counters.model import Told
 from sidedoor.endpoints import lifecycle
 from sidedoor.loadbalancers.model import HealthReason, HealthState, LoadBalancerState, TargetHealth
 from sidedoor.metrics.record import record
-from sidedoor.store.engine import Store
+from sidedoor.store.engine import DatabaseUnavailable, Store
 from sidedoor.store.schema import FED
 from sidedoor.store.tables import Tables
 
@@ -141,7 +141,11 @@ class Agents:
             body = await request.json()
         except ClientDisconnect:
             return Response(status_code=400)  # The agent ended in the midst of it; the next one reports again.
-        await run_in_threadpool(self._take, body)
+        try:
+            await run_in_threadpool(self._take, body)
+        except DatabaseUnavailable as error:
+            log.error("a report of the agent's could not be kept: %s", error, extra={"action": "agents.no_database"})
+            return Response(status_code=503)  # The agent sends it again.
         revision = body.get("revision")
         if revision is not None:
             self.applied = revision

@@ -30,6 +30,7 @@ from sidedoor.dataplane.plan import AddAddress, AddNetwork, AddSegment, AddWorkl
 from sidedoor.dataplane.reports import Reports
 from sidedoor.dataplane.resolvers import Resolvers
 from sidedoor.dataplane.wanted import RECORDS, Unit, UnitKind, Wanted
+from sidedoor.names.server import Forward
 from sidedoor.settings import CONNECTIONS_PER_TARGET
 
 log = logging.getLogger(__name__)
@@ -39,7 +40,7 @@ RESYNC_SECONDS = 30.0
 
 RETRY_SECONDS = 1.0
 
-_ORDER = {UnitKind.NETWORK: 0, UnitKind.BALANCER: 1, UnitKind.ENDPOINT: 2}
+_ORDER = {UnitKind.NETWORK: 0, UnitKind.BALANCER: 1, UnitKind.ENDPOINT: 2, UnitKind.RULES: 3}
 _ADDITIONS = (AddNetwork, AddSegment, AddAddress, AddWorkload)
 
 
@@ -61,11 +62,12 @@ class Agent:
         before_closing: Callable[[], Awaitable[None]] | None = None,
         carrier: Callable[[], int | None] = nobody,
         now: Callable[[], datetime] = utc_now,
+        forward: Forward | None = None,
     ) -> None:
         self._cache = cache
         self._before_closing = before_closing
         self._ground = Ground(driver=driver, ads=ads, reports=reports, look=self._look, carrier=carrier, now=now)
-        self.resolvers = Resolvers(driver)
+        self.resolvers = Resolvers(driver, forward)
         self.balancing = Balancing(
             self._ground, connections_per_target=connections_per_target, on_zones=self._teach_those_behind
         )
@@ -76,6 +78,10 @@ class Agent:
         self._retries: dict[Unit, asyncio.TimerHandle] = {}
         self._taught: dict[str, str] = {}
         self._revision: int | None = None
+
+    @property
+    def ground(self) -> Ground:
+        return self._ground
 
     @property
     def wanted(self) -> Wanted:
@@ -198,6 +204,8 @@ class Agent:
                         await self._before_closing()
                     self._teach_names_of(unit.id)
                     self.opening.mend(unit.id)
+                case UnitKind.RULES:
+                    self.opening.mend_rules(unit.id)
         except Exception as error:
             foreseen = isinstance(error, (DriverError, OSError, KeyError))
             context = {"action": "agent.retry", "unit": unit.id}
@@ -218,6 +226,8 @@ class Agent:
             log.info("%s", step, extra={"action": "agent.step", "vpc": vpc_id})
         self._ground.broken.discard(vpc_id)
         self._teach(vpc_id)
+        if steps and self._ground.driver.moves_addresses:
+            self._look({Unit(UnitKind.RULES, endpoint_id) for endpoint_id in self.wanted.endpoints_of_vpc[vpc_id]})
         if any(isinstance(step, AddNetwork | SetResolver) for step in steps):
             await self.resolvers.leave(vpc_id)  # Its sockets are in a network that is gone, or on an address that was.
         if wanted is not None and wanted.resolver is not None:

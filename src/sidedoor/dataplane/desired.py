@@ -10,6 +10,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from sidedoor.dataplane import admission
+from sidedoor.dataplane.admission import Admission
 from sidedoor.dataplane.certificates import Tls, tls_of
 from sidedoor.dataplane.wanted import Wanted
 from sidedoor.endpoints.model import CARRIES_TRAFFIC, Endpoint, State
@@ -69,7 +71,8 @@ def network(wanted: Wanted, vpc_id: str) -> Network | None:
         return None
     interfaces = [wanted.interfaces[one] for one in wanted.interfaces_of_vpc[vpc_id]]
     placed = [interface for interface in interfaces if _is_placed(wanted, interface)]
-    segments = tuple(_segment(wanted, subnet_id, placed) for subnet_id in sorted({one.subnet_id for one in placed}))
+    used = {one.subnet_id for one in placed} | {one for one in wanted.subnets_of_vpc[vpc_id] if one in wanted.attached}
+    segments = tuple(_segment(wanted, subnet_id, placed) for subnet_id in sorted(used))
     if not segments:
         return None
     resolver = resolver_address(vpc.cidr) if vpc.dns_support else None
@@ -97,7 +100,7 @@ def _segment(wanted: Wanted, subnet_id: str, placed: Collection[Interface]) -> S
             sorted(
                 Workload(interface_id=one.id, address=one.address, mac=one.mac)
                 for one in mine
-                if one.kind is InterfaceKind.WORKLOAD
+                if one.kind is InterfaceKind.WORKLOAD and one.id not in wanted.attached
             )
         ),
     )
@@ -223,7 +226,7 @@ def hosts(cluster: Cluster, states: Mapping[str, HealthState]) -> tuple[Host, ..
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Door:
-    """One port of one of an endpoint's interfaces: where consumers connect, and the cluster behind it."""
+    """One port of one of an endpoint's interfaces: where consumers connect, who of them comes in, and the cluster behind it."""
 
     name: str
     endpoint_id: str
@@ -234,6 +237,7 @@ class Door:
     cluster: str
     idle_timeout: int
     sticky: bool
+    admission: Admission
     tls: Tls | None = None
 
 
@@ -251,7 +255,7 @@ def doors(wanted: Wanted, endpoint_id: str) -> tuple[Door, ...]:
         balancer, node = served
         listeners = [wanted.listeners[one] for one in wanted.listeners_of_balancer[balancer.id]]
         found += [
-            _door(wanted, endpoint, interface, node, one)
+            _door(wanted, endpoint, interface, balancer, node, one)
             for one in listeners
             if one.target_group_id in wanted.target_groups and one.certificate_ids <= wanted.server_certificates.keys()
         ]
@@ -270,7 +274,9 @@ def _node_of(wanted: Wanted, endpoint: Endpoint, interface: Interface) -> tuple[
     return None
 
 
-def _door(wanted: Wanted, endpoint: Endpoint, interface: Interface, node: Node, listener: Listener) -> Door:
+def _door(
+    wanted: Wanted, endpoint: Endpoint, interface: Interface, balancer: LoadBalancer, node: Node, listener: Listener
+) -> Door:
     return Door(
         name=f"{endpoint.id}/{interface.id}/{listener.port}",
         endpoint_id=endpoint.id,
@@ -281,8 +287,21 @@ def _door(wanted: Wanted, endpoint: Endpoint, interface: Interface, node: Node, 
         cluster=cluster_name(node.interface_id, listener.target_group_id),
         idle_timeout=listener.idle_timeout,
         sticky=wanted.target_groups[listener.target_group_id].source_ip_stickiness,
+        admission=_admission(wanted, endpoint, balancer, listener.port),
         tls=tls_of(wanted, listener),
     )
+
+
+def _admission(wanted: Wanted, endpoint: Endpoint, balancer: LoadBalancer, port: int) -> Admission:
+    """Who comes in: whom the endpoint's security groups and the load balancer's let in.
+
+    A load balancer that was made without groups asks nobody who he is, and neither does one that is told not to
+    (``EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic``).
+    """
+    asked = [endpoint.group_ids]
+    if balancer.group_ids and balancer.enforce_private_link_rules:
+        asked.append(balancer.group_ids)
+    return admission.by_all(wanted, asked, endpoint.vpc_id, port)
 
 
 # --- names --------------------------------------------------------------------------------------------------------
