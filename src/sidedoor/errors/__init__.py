@@ -203,6 +203,13 @@ from sidedoor.errors.topics import (
     TopicParameterInvalid,
     TopicTagLimitExceeded,
 )
+from sidedoor.errors.trail import (
+    InvalidEventCategory,
+    InvalidLookupAttributes,
+    InvalidMaxResults,
+    InvalidTimeRange,
+    InvalidTrailToken,
+)
 
 __all__ = [
     "AccessDenied",
@@ -284,11 +291,14 @@ __all__ = [
     "InvalidBatchEntryId",
     "InvalidClientTokenId",
     "InvalidConfigurationRequest",
+    "InvalidEventCategory",
     "InvalidFilter",
     "InvalidID",
     "InvalidInput",
     "InvalidLoadBalancerAction",
+    "InvalidLookupAttributes",
     "InvalidMarker",
+    "InvalidMaxResults",
     "InvalidNextToken",
     "InvalidParameter",
     "InvalidParameterCombination",
@@ -299,6 +309,8 @@ __all__ = [
     "InvalidSubnet",
     "InvalidTagKeyMalformed",
     "InvalidTarget",
+    "InvalidTimeRange",
+    "InvalidTrailToken",
     "KeyPairMismatch",
     "LimitExceeded",
     "ListenerNotFound",
