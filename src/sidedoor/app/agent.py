@@ -16,7 +16,7 @@ from sidedoor.dataplane.envoy.process import EnvoyError, EnvoyProcess
 from sidedoor.dataplane.feed import Feed
 from sidedoor.dataplane.netns import holder
 from sidedoor.dataplane.reports import Reports
-from sidedoor.names.outside import Outside
+from sidedoor.names.outside import Outside, OutsideEnded
 from sidedoor.settings import HOST, Settings, SettingsError, server_address
 
 log = logging.getLogger(__name__)
@@ -83,7 +83,7 @@ async def run(settings: Settings, placement: Placement, outside: Outside | None 
     except DriverError as error:
         raise SettingsError(f"{error}: `sidedoor doctor` says what this host can do.") from error
     except ExceptionGroup as group:
-        failures = group.subgroup(EnvoyError)
+        failures = group.subgroup((EnvoyError, OutsideEnded))
         if failures is None:
             raise
         raise SettingsError(str(failures.exceptions[0])) from group
@@ -109,6 +109,7 @@ async def _run(settings: Settings, placement: Placement, outside: Outside | None
             tasks.create_task(agent.run(), name="agent"),
             tasks.create_task(reports.run(), name="reports"),
             tasks.create_task(feed.follow(revision, agent.handle), name="feed"),
+            *([tasks.create_task(outside.run(), name="outside")] if outside is not None else ()),
         ]
         await stopped.wait()
         for task in running:
