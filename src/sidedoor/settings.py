@@ -45,6 +45,10 @@ class Settings:
     """How long an accepted endpoint stays ``pending`` at least."""
     connections_per_target: int = CONNECTIONS_PER_TARGET
     """Connections that one load balancer address may have open to one target."""
+    beat_seconds: float = 10.0
+    """How often the agent reads what was counted."""
+    metrics: str | None = None
+    """Where metrics are served for Prometheus, host:port; None: nowhere."""
     verify_dns: str = OWN
     """Who proves private DNS names besides our own records: ``own`` (nobody), ``host``, ``trust``, or a server's address."""
     verify_dns_seconds: float = 60.0
@@ -58,6 +62,8 @@ class Settings:
             raise SettingsError(
                 f"--dev accepts any secret, so it is refused on {self.host}: listen on 127.0.0.1, or leave --dev out."
             )
+        if self.metrics is not None:
+            listen_address(self.metrics)
         if self.verify_dns not in (OWN, HOST, TRUST):
             server_address(self.verify_dns)
         if self.forward_dns != (HOST,):
@@ -97,6 +103,11 @@ class Settings:
     def url_file(self) -> Path:
         """Holds the URL of the API while it is served."""
         return self.run / "url"
+
+    @property
+    def metrics_url_file(self) -> Path:
+        """Holds the URL of the metrics while they are served."""
+        return self.run / "metrics-url"
 
     @property
     def database_url(self) -> str:

@@ -8,7 +8,7 @@ from google.protobuf.json_format import MessageToDict
 from sidedoor.dataplane.admission import Admission
 from sidedoor.dataplane.desired import Cluster, Door
 from sidedoor.dataplane.driver import Place
-from sidedoor.dataplane.envoy import resources
+from sidedoor.dataplane.envoy import resources, tally
 from sidedoor.loadbalancers.model import HealthCheck
 
 DOOR = Door(
@@ -43,6 +43,8 @@ def test_a_door_is_a_listener_in_the_consumers_namespace() -> None:
         "cluster": "eni-2/targetgroup/web/1",
         "idle_timeout": "350s",
         "proxy_protocol_tlvs": [{"type": 0xEA, "value": "AXZwY2UtMQ=="}],
+        "access_log": [as_dict(one) for one in tally.loggers("vpce-1/eni-1/443")],
+        "access_log_options": {"flush_access_log_on_connected": True},
     }
     assert as_dict(resources.listener(DOOR, CONSUMER, None)) == {
         "name": "vpce-1/eni-1/443",
@@ -112,9 +114,13 @@ def test_a_cluster_connects_from_the_nodes_address_in_the_providers_namespace() 
         },
         "circuit_breakers": {
             "thresholds": [{"max_connections": 4294967295, "max_pending_requests": 4294967295, "max_requests": 4294967295}],
-            "per_host_thresholds": [{"max_connections": 55000}],
         },
     }
+
+
+def test_where_the_ports_are_the_hosts_envoy_counts_a_targets_connections_itself() -> None:
+    of_the_host = as_dict(resources.cluster(CLUSTER, Place("127.0.0.9", None), 55_000))
+    assert of_the_host["circuit_breakers"]["per_host_thresholds"] == [{"max_connections": 55000}]
 
 
 def test_a_sticky_cluster_spreads_by_maglev() -> None:

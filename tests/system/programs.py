@@ -62,7 +62,8 @@ def sniff() -> None:
                 "protocol": packet[9],
             }
             if packet[9] == socket.IPPROTO_TCP:
-                fact["payload"] = total - header - (packet[header + 12] >> 4) * 4
+                begin = header + (packet[header + 12] >> 4) * 4
+                fact["payload"], fact["head"] = total - begin, packet[begin : begin + 13].hex()
             say(fact)
 
 

@@ -9,8 +9,13 @@ from sidedoor.app.placement import Placement
 from sidedoor.app.signals import stopping
 from sidedoor.dataplane import host
 from sidedoor.dataplane.agent import Agent
+from sidedoor.dataplane.attaching import Attaching, Joins
+from sidedoor.dataplane.attachment_files import AttachmentFiles
+from sidedoor.dataplane.bookkeeper import Bookkeeper, Sources
+from sidedoor.dataplane.books import Books
 from sidedoor.dataplane.cache import Cache
 from sidedoor.dataplane.driver import Driver, DriverError
+from sidedoor.dataplane.envoy.admin import Admin
 from sidedoor.dataplane.envoy.ads import AdsServer
 from sidedoor.dataplane.envoy.process import EnvoyError, EnvoyProcess
 from sidedoor.dataplane.feed import Feed
@@ -97,23 +102,34 @@ async def _run(settings: Settings, placement: Placement, outside: Outside | None
     cache = Cache(settings.state / "agent.db")
     ads = AdsServer(settings.run / "xds.sock", on_change=lambda owner: agent.envoy_changed(owner))
     envoy = EnvoyProcess(settings.run, settings.logs)
+    admin = Admin(envoy.admin_path)
+    sources = Sources(ask=admin.tallies, life=lambda: envoy.life, survey=lambda: agent.survey())
+    bookkeeper = Bookkeeper(Books(settings.state / "counts"), sources, feed.report, beat=settings.beat_seconds)
     agent = Agent(
         chosen, ads, cache, reports, pending_seconds=settings.pending_seconds,
-        connections_per_target=settings.connections_per_target, forward=outside.ask if outside is not None else None,
+        connections_per_target=settings.connections_per_target, before_closing=bookkeeper.catch_up,
+        carrier=lambda: envoy.pid,
+        forward=outside.ask if outside is not None else None,
     )  # fmt: skip
+    attaching = Attaching(_attachments(settings), *_joins(chosen, placement), agent.ground)
+    attaching.load()
     revision = agent.load()
     await ads.start()
     async with asyncio.TaskGroup() as tasks:
         running = [
             tasks.create_task(envoy.run(), name="envoy"),
             tasks.create_task(agent.run(), name="agent"),
+            tasks.create_task(attaching.run(), name="attaching"),
             tasks.create_task(reports.run(), name="reports"),
             tasks.create_task(feed.follow(revision, agent.handle), name="feed"),
             *([tasks.create_task(outside.run(), name="outside")] if outside is not None else ()),
+            tasks.create_task(bookkeeper.run(), name="bookkeeper"),
         ]
         await stopped.wait()
         for task in running:
             task.cancel()
+    await bookkeeper.end()
+    await admin.close()
     await agent.close()
     if outside is not None:
         await outside.close()
@@ -123,6 +139,16 @@ async def _run(settings: Settings, placement: Placement, outside: Outside | None
         await _take_down(settings, placement, chosen, envoy)
     cache.close()
     log.info("the agent has ended", extra={"action": "agent.ended", "kept": settings.keep_dataplane})
+
+
+def _attachments(settings: Settings) -> AttachmentFiles:
+    return AttachmentFiles(settings.state, settings.run)
+
+
+def _joins(chosen: Driver, placement: Placement) -> tuple[Joins | None, str]:
+    """What puts the host's things into subnets, or None and why nothing does."""
+    refusal = placement.why_nothing_can_be_attached
+    return (None if refusal else getattr(chosen, "joiner", None)), refusal
 
 
 async def take_down(settings: Settings, placement: Placement) -> None:
@@ -136,5 +162,6 @@ async def _take_down(settings: Settings, placement: Placement, chosen: Driver, e
     if placement.user_namespace:
         holder.stop_holder(settings.run)
     # An agent that was killed left its socket; the placement goes last, for it says that there is something to take down.
+    _attachments(settings).forget_seen()
     for path in (settings.run / "xds.sock", settings.placement_file):
         path.unlink(missing_ok=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -68,6 +68,12 @@ class Driver(Protocol):
 
     def cut(self, vpc_id: str, address: str) -> None:
         """Ends every established TCP flow to this local address of the VPC at once, where the host can do that."""
+
+    def reset(self, vpc_id: str, source: str, peers: Collection[tuple[str, int]], holder: int | None) -> int:
+        """Ends the flows from an address of the VPC to these others, each an address of the VPC with a port. Returns how many.
+
+        ``holder``: the process whose flows are meant, and no other's. May take a while: not for an event loop.
+        """
 
     def remove_everything(self) -> None:
         """Takes away all that carries this state directory's mark."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 from sidedoor.dataplane.admission import Admission
@@ -135,6 +135,10 @@ class MemoryDriver:
 
     def cut(self, vpc_id: str, address: str) -> None:
         """No flow belongs to an address of a dict."""
+
+    def reset(self, vpc_id: str, source: str, peers: Collection[tuple[str, int]], holder: int | None) -> int:
+        """Likewise."""
+        return 0
 
     def remove_everything(self) -> None:
         self._networks.clear()

@@ -7,7 +7,9 @@ Rule 2: it is reported removed only when its listeners are gone and its flows ar
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
+from collections.abc import Iterator
 from typing import Any
 
 from sidedoor.dataplane import desired
@@ -41,6 +43,16 @@ class Opening:
     def owners(self) -> list[str]:
         """Whose configuration Envoy has still to acknowledge."""
         return [owner(one) for one in self._waiting]
+
+    def doors(self) -> Iterator[Door]:
+        """All that stand."""
+        return itertools.chain.from_iterable(self._doors.values())
+
+    def closes(self, endpoint_id: str) -> bool:
+        """Whether mending it will take a door away, or lead it elsewhere."""
+        standing = {(door.name, door.cluster) for door in self._doors.get(endpoint_id, ())}
+        doors = desired.doors(self._ground.wanted, endpoint_id) if standing else ()
+        return not standing <= {(door.name, door.cluster) for door in doors}
 
     def mend(self, endpoint_id: str) -> None:
         endpoint = self._ground.wanted.endpoints.get(endpoint_id)
@@ -95,10 +107,7 @@ class Opening:
 
     def evaluate_those_behind(self, balancer_id: str) -> None:
         """Looks again at the endpoints that this load balancer serves."""
-        wanted = self._ground.wanted
-        services = wanted.services_of_balancer[balancer_id]
-        served = {endpoint_id for service_id in services for endpoint_id in wanted.endpoints_of_service[service_id]}
-        for endpoint_id in sorted(served & self._waiting.keys()):
+        for endpoint_id in sorted(self._ground.wanted.served_by(balancer_id) & self._waiting.keys()):
             self.evaluate(endpoint_id)
 
     def evaluate_all(self) -> None:

@@ -72,7 +72,7 @@ class Index:
 
 
 class Wanted:
-    """All records, by kind and id."""
+    """All records, by kind and id. ``attached``: the interfaces and subnets to which something of this host is attached."""
 
     def __init__(self) -> None:
         self.vpcs: dict[str, Vpc] = {}
@@ -87,11 +87,13 @@ class Wanted:
         self.targets: dict[str, Target] = {}
         self.services: dict[str, Service] = {}
         self.endpoints: dict[str, Endpoint] = {}
+        self.attached: frozenset[str] = frozenset()
         self.subnets_of_vpc = Index()
         self.interfaces_of_vpc = Index()
         self.endpoints_of_vpc = Index()
         self.endpoints_of_service = Index()
         self.services_of_balancer = Index()
+        self.balancers_of_vpc = Index()
         self.listeners_of_balancer = Index()
         self.listeners_of_group = Index()
         self.targets_of_group = Index()
@@ -131,6 +133,11 @@ class Wanted:
             *(Unit(UnitKind.ENDPOINT, endpoint_id) for endpoint_id in self.endpoints),
         }
 
+    def served_by(self, balancer_id: str) -> set[str]:
+        """The ids of the endpoints of the services that have this load balancer."""
+        services = self.services_of_balancer[balancer_id]
+        return {endpoint_id for service_id in services for endpoint_id in self.endpoints_of_service[service_id]}
+
     def _of(self, kind: str) -> dict[str, Any]:
         records: dict[str, Any] = getattr(self, kind)
         return records
@@ -164,6 +171,8 @@ class Wanted:
             case "services":
                 for balancer_id in record.load_balancer_ids:
                     yield self.services_of_balancer, balancer_id
+            case "load_balancers":
+                yield self.balancers_of_vpc, record.vpc_id
             case "listeners":
                 yield self.listeners_of_balancer, record.load_balancer_id
                 yield self.listeners_of_group, record.target_group_id
@@ -187,7 +196,7 @@ class Wanted:
             case "services":
                 return self._endpoints_of([record.id])
             case "load_balancers":
-                return self._balancers([record.id])
+                return self._balancers([record.id]) | {Unit(UnitKind.NETWORK, record.vpc_id)}
             case "listeners":
                 return self._balancers([record.load_balancer_id])
             case "target_groups":

@@ -36,6 +36,7 @@ from xds.type.matcher.v3.matcher_pb2 import Matcher
 
 from sidedoor.dataplane.desired import Cluster, Door
 from sidedoor.dataplane.driver import Clients, Place
+from sidedoor.dataplane.envoy import tally
 
 CLUSTER = "type.googleapis.com/envoy.config.cluster.v3.Cluster"
 ENDPOINTS = "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment"
@@ -115,13 +116,17 @@ def _tcp_proxy(door: Door) -> Any:
         idle_timeout=Duration(seconds=door.idle_timeout),
         hash_policy=[HashPolicy(source_ip=HashPolicy.SourceIp())] if door.sticky else [],
         proxy_protocol_tlvs=[TlvEntry(type=AWS_TLV, value=VPC_ENDPOINT_ID + door.endpoint_id.encode("ascii"))],
+        access_log=tally.loggers(door.name),
+        access_log_options=TcpProxy.TcpAccessLogOptions(flush_access_log_on_connected=True),
     )
 
 
 def cluster(cluster: Cluster, source: Place, connections_per_target: int) -> Any:
     """The cluster of a load balancer's node and one of its target groups: connects from the node's address.
 
-    ``connections_per_target``: what this node may have open to one of its targets; a connection beyond that is refused.
+    ``connections_per_target``: what this node may have open to one of its targets. Where the node has a network of its own,
+    that is as many as it has ports there (``source_ports``), and a connection beyond it fails and is counted; elsewhere Envoy
+    counts them, and lets a client beyond it wait until another leaves.
     """
     return ClusterConfig(
         name=cluster.name,
@@ -131,7 +136,7 @@ def cluster(cluster: Cluster, source: Place, connections_per_target: int) -> Any
         ),
         connect_timeout=Duration(seconds=CONNECT_SECONDS),
         upstream_bind_config=BindConfig(source_address=_address(source, 0).socket_address),
-        circuit_breakers=_circuit_breakers(connections_per_target),
+        circuit_breakers=_circuit_breakers(connections_per_target if source.namespace is None else None),
         **_balancing(cluster.sticky),
         **({"transport_socket": _proxy_protocol()} if cluster.proxy_protocol else {}),
     )
@@ -144,14 +149,16 @@ def _balancing(sticky: bool) -> dict[str, Any]:
     return {"lb_policy": ClusterConfig.MAGLEV, "maglev_lb_config": table}
 
 
-def _circuit_breakers(connections_per_target: int) -> Any:
+def _circuit_breakers(connections_per_target: int | None) -> Any:
     """No limit on the whole (Envoy's is 1,024, and a connection that is being made counts as a request), one on each target."""
-    every = {name: UInt32Value(value=UNLIMITED) for name in ("max_connections", "max_pending_requests", "max_requests")}
-    each = UInt32Value(value=connections_per_target)
-    return CircuitBreakers(
-        thresholds=[CircuitBreakers.Thresholds(**every)],
-        per_host_thresholds=[CircuitBreakers.Thresholds(max_connections=each)],
-    )
+    thresholds = [CircuitBreakers.Thresholds(**dict.fromkeys(_LIMITS, UInt32Value(value=UNLIMITED)))]
+    if connections_per_target is None:
+        return CircuitBreakers(thresholds=thresholds)
+    each = CircuitBreakers.Thresholds(max_connections=UInt32Value(value=connections_per_target))
+    return CircuitBreakers(thresholds=thresholds, per_host_thresholds=[each])
+
+
+_LIMITS = ("max_connections", "max_pending_requests", "max_requests")
 
 
 def _proxy_protocol() -> Any:

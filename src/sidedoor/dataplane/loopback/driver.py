@@ -10,7 +10,7 @@ import json
 import logging
 import socket
 from bisect import bisect
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network
 from itertools import groupby
@@ -125,6 +125,26 @@ class LoopbackDriver:
                 flows.end_flows(diagnosis, place.address)
             except OSError as error:
                 self._say_once(error)
+
+    def reset(self, vpc_id: str, source: str, peers: Collection[tuple[str, int]], holder: int | None) -> int:
+        try:
+            place = self.locate(vpc_id, source)
+            places = {(self._standing(vpc_id, address), port) for address, port in peers}
+        except KeyError:
+            return 0
+        with flows.open_diagnosis() as diagnosis:
+            try:
+                return flows.reset_flows(diagnosis, place.address, places, holder)
+            except OSError as error:
+                self._say_once(error)
+                return 0
+
+    def _standing(self, vpc_id: str, address: str) -> str:
+        """Where an address stands; one that stands nowhere is used as it is."""
+        try:
+            return self.locate(vpc_id, address).address
+        except KeyError:
+            return address
 
     def _say_once(self, error: OSError) -> None:
         if not self._cannot_cut:
