@@ -10,9 +10,11 @@ import asyncio
 import itertools
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from sidedoor.dataplane import desired
+from sidedoor.dataplane.admission import CLOSED
 from sidedoor.dataplane.balancing import Balancing
 from sidedoor.dataplane.desired import Door
 from sidedoor.dataplane.driver import DriverError
@@ -73,9 +75,16 @@ class Opening:
         return resources.listener(door, driver.locate(door.vpc_id, door.address), driver.seen(door.vpc_id, door.admission))
 
     def mend_rules(self, endpoint_id: str) -> None:
-        """Takes over who may come in at the doors that stand. Those that are yet to be made will have it by themselves."""
-        if endpoint_id in self._doors:
-            self.mend(endpoint_id)
+        """Takes over who may come in at the doors that stand, and nothing else: so it can be done at any moment.
+
+        A door that is yet to be made will have it by itself; one that is yet to be taken away lets nobody in any more.
+        """
+        if endpoint_id not in self._doors:
+            return
+        wanted = {one.name: one.admission for one in desired.doors(self._ground.wanted, endpoint_id)}
+        doors = tuple(replace(one, admission=wanted.get(one.name, CLOSED)) for one in self._doors[endpoint_id])
+        self._ground.ads.set(owner(endpoint_id), resources.LISTENER, {one.name: self._listener(one) for one in doors})
+        self._doors[endpoint_id] = doors
 
     def _holds(self, endpoint: Endpoint) -> bool:
         """Whether a pending endpoint has to wait still (``--pending-seconds``). One with doors that stand does not."""
