@@ -1,6 +1,6 @@
-"""What counting costs: Envoy with the counters of every door and without, the forms of asking for them, and a beat of the agent.
+"""What counting costs: a connection, a start of Envoy, the forms of asking it for its counters, and a beat of the agent.
 
-    python bench/counting.py [--doors 2000] [--connections 4000] [--rounds 2]
+    python bench/counting.py [--doors 2000] [--connections 1000] [--rounds 14]
 
 Times are processor time, of the process that is named, so that other work on the machine disturbs them little. Bounded: so many
 doors and connections on loopback addresses, in a temporary directory, and it stops by itself.
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import os
 import shutil
 import socket
@@ -18,15 +19,17 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import httpx
 
 from sidedoor import codec
 from sidedoor.agents import Agents
 from sidedoor.counters.model import Counts, Passage, Told
+from sidedoor.dataplane.admission import Admission
 from sidedoor.dataplane.books import Books
 from sidedoor.dataplane.counting import Reading
 from sidedoor.dataplane.desired import Cluster, Door
@@ -75,13 +78,14 @@ def door(number: int) -> Door:
     return Door(
         name=f"{endpoint}/eni-{number:017x}/80", endpoint_id=endpoint, vpc_id="vpc-1", interface_id=f"eni-{number:017x}",
         address=f"127.78.{number // 250}.{number % 250 + 1}", port=8080, cluster=CLUSTER, idle_timeout=350, sticky=False,
+        admission=Admission(blocks=None, ruled=True),
     )  # fmt: skip
 
 
 class Engine:
-    """An Envoy with these doors, before one target."""
+    """An Envoy with these doors, before one target. ``counted``: which of them have counters of their own."""
 
-    def __init__(self, directory: Path, doors: list[Door], *, counted: bool) -> None:
+    def __init__(self, directory: Path, doors: list[Door], counted: Callable[[Door], bool]) -> None:
         self.doors, self.counted = doors, counted
         self.process = EnvoyProcess(directory, directory, concurrency=2)
         self.ads = AdsServer(self.process.ads_path, lambda _: None)
@@ -97,16 +101,22 @@ class Engine:
         )  # fmt: skip
         self.ads.set("balancer/x", resources.CLUSTER, {CLUSTER: resources.cluster(one, Place("127.77.0.1", None), 50_000)})
         self.ads.set("balancer/x", resources.ENDPOINTS, {CLUSTER: resources.assignment(CLUSTER, [place])})
-        loggers, tally.loggers = tally.loggers, tally.loggers if self.counted else lambda _: []
-        listeners = {one.name: resources.listener(one, Place(one.address, None)) for one in self.doors}
-        tally.loggers = loggers
-        self.ads.set("endpoint/x", resources.LISTENER, listeners)
+        self.ads.set("endpoint/x", resources.LISTENER, {one.name: self._listener(one) for one in self.doors})
         self.ads.complete()
         await self.ads.start()
         self.running = asyncio.create_task(self.process.run())
-        while not (self.ads.status("balancer/x").settled and self.ads.status("endpoint/x").settled):
+        while not (self.ads.status("balancer/x").settled and self.ads.status("endpoint/x").settled):  # noqa: ASYNC110
             await asyncio.sleep(0.05)
         return processor_seconds(self.pid)
+
+    def _listener(self, one: Door) -> Any:
+        loggers = tally.loggers
+        if not self.counted(one):
+            tally.loggers = lambda _: []
+        try:
+            return resources.listener(one, Place(one.address, None), None)
+        finally:
+            tally.loggers = loggers
 
     @property
     def pid(self) -> int:
@@ -125,10 +135,9 @@ class Engine:
             with socket.create_connection((one.address, one.port)) as connection:
                 connection.recv(1)
 
-    async def per_connection(self, connections: int) -> float:
+    async def per_connection(self, one: Door, connections: int) -> float:
         """Microseconds of Envoy's."""
         before = processor_seconds(self.pid)
-        one = self.doors[0]
         arguments = [sys.executable, "-c", CLIENT, one.address, str(one.port), str(connections)]
         await (await asyncio.create_subprocess_exec(*arguments)).wait()
         return (processor_seconds(self.pid) - before) / connections * 1e6
@@ -150,7 +159,8 @@ async def forms(engine: Engine, times: int = 20) -> str:
 def passage(one: Door) -> Passage:
     return Passage(
         door=one.name, account="123456789012", region="us-east-1", endpoint_id=one.endpoint_id, vpc_id=one.vpc_id,
-        subnet_id="subnet-1", zone_id="use1-az1", service_id="vpce-svc-1", service_name="com.amazonaws.vpce.us-east-1.vpce-svc-1",
+        subnet_id="subnet-1", zone_id="use1-az1", service_id="vpce-svc-1",
+        service_name="com.amazonaws.vpce.us-east-1.vpce-svc-1",
         service_account="123456789013", balancer_id="arn:aws:elasticloadbalancing:us-east-1:1:loadbalancer/net/x/1",
         balancer_account="123456789013",
     )  # fmt: skip
@@ -192,34 +202,42 @@ async def beat(directory: Path, doors: list[Door], text: str) -> None:
     store.close()
 
 
+@contextlib.asynccontextmanager
+async def an_engine(doors: list[Door], counted: Callable[[Door], bool]) -> AsyncIterator[tuple[Engine, Path, float]]:
+    directory = Path(tempfile.mkdtemp(prefix="sidedoor-bench-"))
+    engine = Engine(directory, doors, counted)
+    try:
+        yield engine, directory, await engine.start()
+    finally:
+        await engine.stop()
+        shutil.rmtree(directory)
+
+
 async def main(doors: int, connections: int, rounds: int) -> None:
     all_doors = [door(number) for number in range(doors)]
-    starts: dict[bool, list[float]] = {True: [], False: []}
-    each: dict[bool, list[float]] = {True: [], False: []}
-    for number in range(2 * rounds):
-        directory = Path(tempfile.mkdtemp(prefix="sidedoor-bench-"))
-        engine = Engine(directory, all_doors, counted=number % 2 == 0)
-        try:
-            starts[engine.counted].append(await engine.start())
-            each[engine.counted] += [await engine.per_connection(connections) for _ in range(2)][1:]
-            if number == 0:
-                await engine.use_every_door()
-                print(f"asking for the counters of {doors} doors, Envoy's time:")
-                text = await forms(engine)
-                print(f"a beat with {doors} doors that were used:")
-                await beat(directory, all_doors, text)
-        finally:
-            await engine.stop()
-            shutil.rmtree(directory)
-    print("Envoy's time, with the counters of each door and without:")
-    for what, found, unit in ((f"to start with {doors} doors", starts, "s"), ("for a connection", each, "µs")):
-        print(f"  {what:28} {statistics.median(found[True]):7.2f} {statistics.median(found[False]):7.2f} {unit}")
+    async with an_engine(all_doors, lambda _: False) as (_, _, without):
+        pass
+    async with an_engine(all_doors, lambda _: True) as (engine, directory, seconds):
+        print(f"to start with {doors} doors, Envoy's time: {seconds:.2f} s, without the counters of doors {without:.2f} s")
+        await engine.use_every_door()
+        print(f"asking for the counters of {doors} doors, Envoy's time:")
+        text = await forms(engine)
+        print(f"a beat with {doors} doors that were used:")
+        await beat(directory, all_doors, text)
+    counted, uncounted = all_doors[:2]
+    each: dict[str, list[float]] = {counted.name: [], uncounted.name: []}
+    async with an_engine([counted, uncounted], lambda one: one is counted) as (engine, _, _):
+        for number in range(rounds):  # in turn, for what else the machine does changes all the time
+            for one in (counted, uncounted) if number % 2 else (uncounted, counted):
+                each[one.name].append(await engine.per_connection(one, connections))
+    found = [f"{statistics.median(each[one.name]):.0f} (least {min(each[one.name]):.0f})" for one in (counted, uncounted)]
+    print(f"for a connection, Envoy's time, median of {rounds}: {found[0]} µs, without the counters of doors {found[1]} µs")
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--doors", type=int, default=2000)
-    parser.add_argument("--connections", type=int, default=4000)
-    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--connections", type=int, default=1000)
+    parser.add_argument("--rounds", type=int, default=14)
     given = parser.parse_args()
     asyncio.run(main(given.doors, given.connections, given.rounds))

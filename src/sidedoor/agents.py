@@ -33,7 +33,7 @@ from sidedoor.counters.model import Told
 from sidedoor.endpoints import lifecycle
 from sidedoor.loadbalancers.model import HealthReason, HealthState, LoadBalancerState, TargetHealth
 from sidedoor.metrics.record import record
-from sidedoor.store.engine import Store
+from sidedoor.store.engine import DatabaseUnavailable, Store
 from sidedoor.store.schema import FED
 from sidedoor.store.tables import Tables
 
@@ -141,7 +141,11 @@ class Agents:
             body = await request.json()
         except ClientDisconnect:
             return Response(status_code=400)  # The agent ended in the midst of it; the next one reports again.
-        await run_in_threadpool(self._take, body)
+        try:
+            await run_in_threadpool(self._take, body)
+        except DatabaseUnavailable as error:
+            log.error("a report of the agent's could not be kept: %s", error, extra={"action": "agents.no_database"})
+            return Response(status_code=503)  # The agent sends it again.
         revision = body.get("revision")
         if revision is not None:
             self.applied = revision
@@ -241,9 +245,12 @@ def _activate(tables: Tables, balancer_id: str) -> None:
 
 
 def _take_target(tables: Tables, report: Mapping[str, Any]) -> None:
-    if tables.targets.find(report["id"]) is None:
+    target = tables.targets.find(report["id"])
+    if target is None or target.draining_since is not None:
         return
     found = tables.target_health.find(report["id"])
+    if found is not None and report["state"] == HealthState.INITIAL:
+        return  # An agent that was started anew looks at all targets again; what was known of them stands until it has.
     told = TargetHealth(
         id=report["id"], target_group_id=report["target_group_id"], state=HealthState(report["state"]),
         reason=HealthReason(report["reason"]) if report.get("reason") else None, codes=tuple(report.get("codes", ())),

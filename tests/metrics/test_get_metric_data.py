@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from metric_samples import NOON, OTHER, OWNER, at, bytes_processed, told
 
+from metric_samples import NOON, OTHER, OWNER, at, bytes_processed, told
 from sidedoor import errors
 from sidedoor.metrics import queries
 from sidedoor.metrics.model import StatisticSet

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from metric_samples import NOON, OTHER, OWNER, at, bytes_processed, told
 
+from metric_samples import NOON, OTHER, OWNER, at, bytes_processed, told
 from sidedoor import errors
 from sidedoor.metrics.model import KEPT, StatisticSet, Unit, series
 from sidedoor.metrics.operations import get_metric_statistics

@@ -6,8 +6,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from metric_samples import NOON, OTHER, OWNER, at, told
 
+from metric_samples import NOON, OTHER, OWNER, at, told
 from sidedoor import errors
 from sidedoor.metrics.model import Datum, Namespace, Series, Unit, series
 from sidedoor.metrics.operations import METRICS_A_PAGE, list_metrics

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 
 from metric_samples import NOON, OTHER, OWNER, REGION, at, bytes_processed, told
-
 from sidedoor.metrics.model import KEPT, Datum, Series, StatisticSet, merged, over_periods, sample
 from sidedoor.metrics.reading import minutes
 from sidedoor.metrics.record import AT_ONCE, record

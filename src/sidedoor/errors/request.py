@@ -19,6 +19,13 @@ class InternalError(ApiError):
     status = 500
 
 
+class ServiceUnavailable(ApiError):
+    """The database cannot be used now ({reason}). Nothing was changed; try again."""
+
+    code = "ServiceUnavailable"
+    status = 503
+
+
 class InvalidAction(ApiError):
     """The action {action} is not valid for this web service."""
 
