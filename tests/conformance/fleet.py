@@ -1,0 +1,131 @@
+"""A provider's servers in two zones and a consumer's client, on whatever the suite is given, and AWS's API in front."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from ends import Program
+from given import Given
+from rules_lab import APPLICATION_PORT, AZ1, AZ2, PORT, Lab
+
+NAMING, ALSO_NAMING, HOLDING, NOBODY = APPLICATION_PORT, 8081, 8090, 8099
+"""Ports of every server: two on which it names itself, one on which it keeps connections, and one on which nobody listens."""
+
+
+@dataclass
+class Server:
+    """A provider's program. ``address`` as its VPC has it; ``seen``: as programs have it."""
+
+    program: Program
+    interface: str
+    address: str
+
+    @property
+    def seen(self) -> str:
+        return self.program.address
+
+    @property
+    def target(self) -> dict[str, str]:
+        return {"Id": self.address}
+
+
+@dataclass
+class Reached:
+    """An endpoint that is available. ``addresses``: zone id -> where it is in the consumer's network, as programs have it."""
+
+    endpoint: dict[str, Any]
+    addresses: dict[str, str]
+    service: dict[str, Any] = field(default_factory=dict)
+
+    def __getitem__(self, zone_id: str) -> str:
+        return self.addresses[zone_id]
+
+
+class Fleet(Lab):
+    """Programs take long to start and an API call does not: all rules share the places, and each has balancers of its own."""
+
+    def __init__(self, given: Given) -> None:
+        super().__init__(given)  # type: ignore[arg-type]
+        self.given = given
+        self.servers = {zone_id: (self._server(zone_id), self._server(zone_id)) for zone_id in (AZ1, AZ2)}
+        self.client = Program(given, self.consumer.workload(AZ1)[0])
+        for server in self.all:
+            prepare(server.program)
+
+    @property
+    def all(self) -> list[Server]:
+        return [server for zone in self.servers.values() for server in zone]
+
+    def seen(self, *zone_ids: str) -> set[str]:
+        """The addresses of the servers in these zones, as programs have them."""
+        return {server.seen for zone_id in zone_ids for server in self.servers[zone_id]}
+
+    def _server(self, zone_id: str) -> Server:
+        interface, address = self.provider.workload(zone_id)
+        return Server(Program(self.given, interface), interface, address)
+
+    # --- load balancers -------------------------------------------------------------------------------------------
+
+    def forwarding(
+        self, *zone_ids: str, to: list[dict[str, Any]] | None = None, port: int = NAMING, group: dict[str, str] | None = None,
+        healthy: bool = True, check: dict[str, Any] | None = None, **attributes: str,
+    ) -> tuple[str, str]:  # fmt: skip
+        """(load balancer, target group): new ones. ``to``: the targets, or all servers. ``healthy``: waits until they are."""
+        targets = [server.target for server in self.all] if to is None else to
+        made = self.group(targets, port, check, **(group or {}))
+        balancer = self.balancer(*zone_ids, **attributes)
+        self.listener(balancer, made)
+        if healthy:
+            self.healthy(made)
+        return balancer, made
+
+    def nodes_of(self, balancer: str) -> dict[str, str]:
+        """Zone id -> the address of the load balancer's node there, as the provider's programs see it."""
+        name = balancer.split(":loadbalancer/")[1]
+        wanted = [{"Name": "description", "Values": [f"ELB {name}"]}]
+        found = self.provider.ec2.describe_network_interfaces(Filters=wanted)["NetworkInterfaces"]
+        zones = {subnet: zone_id for zone_id, subnet in self.provider.subnets.items()}
+        return {zones[one["SubnetId"]]: self.placed(self.provider, one["PrivateIpAddress"]) for one in found}
+
+    def registered(self, group: str, *servers: Server) -> None:
+        self.provider.elb.register_targets(TargetGroupArn=group, Targets=[server.target for server in servers])
+
+    def deregistered(self, group: str, *servers: Server) -> None:
+        self.provider.elb.deregister_targets(TargetGroupArn=group, Targets=[server.target for server in servers])
+
+    # --- endpoints ------------------------------------------------------------------------------------------------
+
+    def reached(self, service: dict[str, Any], *zone_ids: str) -> Reached:
+        """A new endpoint in these zones, when it is available."""
+        endpoint = self.available(self.endpoint(service, *zone_ids))
+        return Reached(endpoint, self.addresses_of(endpoint), service)
+
+    def through(self, balancer: str, *zone_ids: str) -> Reached:
+        """A new endpoint to a new service of this load balancer."""
+        return self.reached(self.service(balancer), *zone_ids)
+
+    def addresses_of(self, endpoint: dict[str, Any]) -> dict[str, str]:
+        ids = self.described(endpoint)["NetworkInterfaceIds"]
+        found = self.consumer.ec2.describe_network_interfaces(NetworkInterfaceIds=ids)["NetworkInterfaces"]
+        zones = {subnet: zone_id for zone_id, subnet in self.consumer.subnets.items()}
+        return {zones[one["SubnetId"]]: self.placed(self.consumer, one["PrivateIpAddress"]) for one in found}
+
+    # --- connections ----------------------------------------------------------------------------------------------
+
+    def answering(self, address: str, port: int = PORT, times: int = 24) -> set[tuple[str, str]]:
+        """(target, source as the target sees it) of so many connections. Each has to be answered."""
+        answers = {tuple(answer.split()) for answer in self.client.count(address, port, times, at_once=4)}
+        assert all(len(answer) == 2 for answer in answers), answers
+        return answers  # type: ignore[return-value]
+
+    @cached_property
+    def programs(self) -> list[Program]:
+        return [server.program for server in self.all]
+
+
+def prepare(program: Program) -> None:
+    for port in (NAMING, ALSO_NAMING):
+        program.ask("listen", port=port, naming=True)
+    program.ask("listen", port=HOLDING, naming=False)
