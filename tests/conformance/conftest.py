@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -18,24 +18,36 @@ from running_system import PLACEMENTS, envoy_in  # noqa: E402
 
 from sidedoor.demo.screen import StepFailed  # noqa: E402
 
+Made = dict[str, Fleet | pytest.skip.Exception]
+
+LASTS = "test_idle_"
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes a minute by the clock comes last, when most of that is over."""
+    items.sort(key=lambda item: item.path.is_relative_to(HERE) and item.name.startswith(LASTS))
+
 
 @pytest.fixture(scope="session")
-def fleet_in() -> Iterator[Callable[[str], Fleet]]:
-    """Placement -> what stands there."""
-    made: dict[str, Fleet] = {}
+def fleets() -> Iterator[Made]:
+    """Placement -> what stands there, or why nothing does. All begin at once, so that their clocks run together."""
+    made: Made = {}
     with ExitStack() as systems:
-
-        def of(placement: str) -> Fleet:
-            if placement not in made:
+        for placement in PLACEMENTS:
+            try:
                 made[placement] = Fleet(systems.enter_context(envoy_in(placement)))
-            return made[placement]
-
-        yield of
+            except pytest.skip.Exception as reason:
+                made[placement] = reason
+        yield made
 
 
 @pytest.fixture(scope="session", params=PLACEMENTS)
-def fleet(fleet_in: Callable[[str], Fleet], request: pytest.FixtureRequest) -> Fleet:
-    return fleet_in(request.param)
+def fleet(fleets: Made, request: pytest.FixtureRequest) -> Fleet:
+    found = fleets[request.param]
+    if isinstance(found, pytest.skip.Exception):
+        raise found
+    return found
 
 
 @pytest.fixture(autouse=True)

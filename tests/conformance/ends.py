@@ -44,9 +44,9 @@ class Program:
         assert line, f"the program ended: {self._program.communicate()[1]}"
         return json.loads(line)
 
-    def open(self, address: str, port: int, keepalive: int | None = None) -> End:
-        """A connection that begins now. ``keepalive``: seconds from one keepalive packet to the next."""
-        return End(self, self.ask("open", address=address, port=port, keepalive=keepalive)["end"])
+    def open(self, address: str, port: int) -> End:
+        """A connection that begins now."""
+        return End(self, self.ask("open", address=address, port=port)["end"])
 
     def count(self, address: str, port: int, times: int = 1, at_once: int = 1) -> Counter[str]:
         """What so many connections met: ``"target source"`` as the target says it, or how they ended without an answer."""
@@ -62,6 +62,10 @@ class End:
     def send(self, text: str) -> None:
         self._program.ask("send", end=self._number, text=text)
 
+    def keep_alive(self, seconds: int) -> None:
+        """Sends a keepalive packet so often from now on."""
+        self._program.ask("keep_alive", end=self._number, seconds=seconds)
+
     def finish(self) -> None:
         """Sends a FIN: nothing more comes from this end."""
         self._program.ask("finish", end=self._number)
@@ -74,7 +78,7 @@ class End:
         return dict(self._program.ask("look", end=self._number)["met"])
 
     def meets(self, *what: str, seconds: float = 5.0) -> str:
-        """Waits until one of these happened to this end, and says which."""
+        """Waits until one of these has happened to this end, and says which."""
         return until(lambda: next((one for one in what if one in self.has_met()), None), f"this end is {what}", seconds)
 
     def ends(self, seconds: float = 5.0) -> str:
@@ -86,11 +90,12 @@ class End:
         until(lambda: self._program.ask("look", end=self._number)["data"].endswith(text), f"{text!r} comes in")
 
 
-def connected(client: Program, address: str, port: int, *servers: Program, **how: Any) -> tuple[End, End]:
+def connected(client: Program, address: str, port: int, *servers: Program) -> tuple[End, End]:
     """A connection that has reached one of these servers: the client's end and the server's. Each has a token said already."""
     token = next(_tokens)
-    near = client.open(address, port, **how)
-    near.send(token) if near.meets("opened", "refused", "reset") == "opened" else None
+    near = client.open(address, port)
+    assert near.meets("opened", "refused", "reset") == "opened"
+    near.send(token)
 
     def far() -> End | None:
         caught = ((one, one.ask("caught", token=token)["end"]) for one in servers)

@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from ends import Program
+from ends import End, Program, connected
 from given import Given
 from rules_lab import APPLICATION_PORT, AZ1, AZ2, PORT, Lab
 
 NAMING, ALSO_NAMING, HOLDING, NOBODY = APPLICATION_PORT, 8081, 8090, 8099
 """Ports of every server: two on which it names itself, one on which it keeps connections, and one on which nobody listens."""
+
+LEAST_IDLE_TIMEOUT, KEEPALIVE_SECONDS = 60, 20
 
 
 @dataclass
@@ -53,6 +55,19 @@ class Fleet(Lab):
         self.client = Program(given, self.consumer.workload(AZ1)[0])
         for server in self.all:
             prepare(server.program)
+        self.idle = self._idle()
+
+    def _idle(self) -> dict[str, tuple[End, End]]:
+        """Connections over which nothing passes: ``silent``, and with keepalive packets of the ``client`` or of the ``target``.
+
+        Their minute runs while the other rules are at work.
+        """
+        balancer, _ = self.forwarding(AZ1, to=[self.all[0].target], port=HOLDING, idle_timeout=LEAST_IDLE_TIMEOUT)
+        address = self.through(balancer)[AZ1]
+        found = {name: connected(self.client, address, PORT, self.all[0].program) for name in ("silent", "client", "target")}
+        found["client"][0].keep_alive(KEEPALIVE_SECONDS)
+        found["target"][1].keep_alive(KEEPALIVE_SECONDS)
+        return found
 
     @property
     def all(self) -> list[Server]:
@@ -70,13 +85,16 @@ class Fleet(Lab):
 
     def forwarding(
         self, *zone_ids: str, to: list[dict[str, Any]] | None = None, port: int = NAMING, group: dict[str, str] | None = None,
-        healthy: bool = True, check: dict[str, Any] | None = None, **attributes: str,
+        healthy: bool = True, check: dict[str, Any] | None = None, idle_timeout: int | None = None, **attributes: str,
     ) -> tuple[str, str]:  # fmt: skip
         """(load balancer, target group): new ones. ``to``: the targets, or all servers. ``healthy``: waits until they are."""
         targets = [server.target for server in self.all] if to is None else to
         made = self.group(targets, port, check, **(group or {}))
         balancer = self.balancer(*zone_ids, **attributes)
-        self.listener(balancer, made)
+        listener = self.listener(balancer, made)
+        if idle_timeout is not None:
+            changed = [{"Key": "tcp.idle_timeout.seconds", "Value": str(idle_timeout)}]
+            self.provider.elb.modify_listener_attributes(ListenerArn=listener, Attributes=changed)
         if healthy:
             self.healthy(made)
         return balancer, made

@@ -75,13 +75,8 @@ class Puppet:
         self.poll.register(listening, select.EPOLLIN)
         return {}
 
-    def open(self, address: str, port: int, keepalive: int | None) -> dict[str, Any]:
-        """``keepalive``: seconds from one keepalive packet to the next."""
+    def open(self, address: str, port: int) -> dict[str, Any]:
         connection = outgoing()
-        if keepalive:
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            for option in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL):
-                connection.setsockopt(socket.IPPROTO_TCP, option, keepalive)
         met = begun(connection, address, port)
         return self.keep(connection, met, 0 if met else select.EPOLLIN | select.EPOLLOUT)
 
@@ -99,6 +94,14 @@ class Puppet:
             self.ends[end].connection.sendall(text.encode())
         except OSError as error:
             self.failed(self.ends[end], error)
+        return {}
+
+    def keep_alive(self, end: int, seconds: int) -> dict[str, Any]:
+        """Sends a keepalive packet so often from now on."""
+        connection = self.ends[end].connection
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL):
+            connection.setsockopt(socket.IPPROTO_TCP, option, seconds)
         return {}
 
     def finish(self, end: int) -> dict[str, Any]:

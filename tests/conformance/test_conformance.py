@@ -6,10 +6,14 @@ Rule 2: nothing here knows the engine. What one cannot do stands in ``engine_exc
 
 from __future__ import annotations
 
-from ends import connected
+import itertools
+
+from ends import End, connected
 from engine_exceptions import EXCEPTIONS, PAGE, page
-from fleet import ALSO_NAMING, HOLDING, NAMING, NOBODY, Fleet
+from fleet import ALSO_NAMING, HOLDING, LEAST_IDLE_TIMEOUT, NAMING, NOBODY, Fleet
 from rules_lab import AZ1, AZ2, PORT
+
+texts = (f"text {number}" for number in itertools.count(1))
 
 # --- zones --------------------------------------------------------------------------------------------------------
 
@@ -86,6 +90,55 @@ def test_a_listener_leads_to_another_port_of_its_targets(fleet: Fleet) -> None:
     balancer, _ = fleet.forwarding(AZ1, to=[fleet.all[0].target], port=ALSO_NAMING)
     (answer,) = fleet.answering(fleet.through(balancer)[AZ1])
     assert answer == (fleet.all[0].seen, fleet.nodes_of(balancer)[AZ1])
+
+
+# --- idle connections: opened before all other rules, looked at after them (conftest.py) ---------------------------
+
+SOON = 15.0
+"""How much later than its time an idle connection may end."""
+
+
+def idle_end(fleet: Fleet) -> float:
+    """Waits until the silent connection has ended for its client. Returns when that was."""
+    client, _ = fleet.idle["silent"]
+    client.ends(LEAST_IDLE_TIMEOUT + SOON)
+    return max(client.has_met().values())
+
+
+def test_idle_connections_end_after_the_timeout_and_not_before(fleet: Fleet) -> None:
+    lasted = idle_end(fleet) - fleet.idle["silent"][0].has_met()["opened"]
+    assert LEAST_IDLE_TIMEOUT - 1 <= lasted <= LEAST_IDLE_TIMEOUT + SOON
+
+
+def test_idle_connections_end_in_a_reset_for_the_client(fleet: Fleet) -> None:
+    idle_end(fleet)
+    assert fleet.idle["silent"][0].ends() == "reset"
+
+
+def test_idle_connections_end_in_a_reset_for_the_target_that_goes_on_sending(fleet: Fleet) -> None:
+    """AWS: "If a client or target sends data after the idle timeout period elapses, it receives a TCP RST packet"."""
+    idle_end(fleet)
+    target = fleet.idle["silent"][1]
+    target.send("too late")
+    assert target.meets("reset") == "reset"
+
+
+def test_idle_connections_are_kept_by_keepalives_of_the_client(fleet: Fleet) -> None:
+    idle_end(fleet)
+    passes(*fleet.idle["client"])
+
+
+def test_idle_connections_are_kept_by_keepalives_of_the_target(fleet: Fleet) -> None:
+    idle_end(fleet)
+    passes(*fleet.idle["target"])
+
+
+def passes(client: End, target: End) -> None:
+    """Sends something both ways."""
+    for sender, receiver in ((client, target), (target, client)):
+        text = next(texts)
+        sender.send(text)
+        receiver.hears(text)
 
 
 # --- the list of exceptions ---------------------------------------------------------------------------------------

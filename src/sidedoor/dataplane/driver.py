@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from sidedoor.dataplane.desired import Network
+from sidedoor.dataplane.flows import Flow
 from sidedoor.dataplane.plan import Step
 
 
@@ -17,6 +18,13 @@ class Place:
 
     address: str
     namespace: str | None
+
+
+class Standing(NamedTuple):
+    """A flow that stands at a door: (VPC, address, port)."""
+
+    door: tuple[str, str, int]
+    flow: Flow
 
 
 class DriverError(Exception):
@@ -55,6 +63,15 @@ class Driver(Protocol):
 
     def cut(self, vpc_id: str, address: str) -> None:
         """Ends every established TCP flow to this local address of the VPC at once, where the host can do that."""
+
+    def ends_flows(self) -> bool:
+        """Whether this host lets us end flows. Known once the placement was started."""
+
+    def flows(self, doors: Collection[tuple[str, str, int]]) -> list[Standing]:
+        """The flows that stand at these doors, where flows can be ended. Raises ``OSError``."""
+
+    def end(self, standing: Sequence[Standing]) -> None:
+        """Ends these flows with a reset; one that ended by itself is none. Raises ``OSError``."""
 
     def remove_everything(self) -> None:
         """Takes away all that carries this state directory's mark."""

@@ -1,4 +1,4 @@
-"""Ends TCP flows at once, from outside of the programs that hold them: SOCK_DESTROY of sock_diag(7).
+"""TCP flows, seen and ended from outside of the programs that hold them: sock_diag(7), inet_diag and SOCK_DESTROY.
 
 Rule: plain system calls only, so that it can be called where nothing may wait.
 """
@@ -9,8 +9,9 @@ import errno
 import os
 import socket
 import struct
-from collections.abc import Iterator
-from ipaddress import IPv4Address
+from collections.abc import Iterable, Iterator
+from ipaddress import IPv4Address, IPv4Network
+from typing import NamedTuple
 
 NETLINK_SOCK_DIAG = 4
 
@@ -22,10 +23,20 @@ _HEADER = struct.Struct("=IHHII")  # nlmsghdr: length, type, flags, sequence, po
 _REQUEST_HEAD = struct.Struct("=BBBxI")  # inet_diag_req_v2 up to its sockid: family, protocol, extensions, states
 _SOCKET_ID = slice(4, 52)  # inet_diag_msg: four bytes, then the sockid of 48
 _SOCKET_ID_LENGTH = 48
+_SOCKET_ID_OF_LISTENER = struct.Struct("=2s2x4s32xQ")
+_ANY_COOKIE = 0xFFFF_FFFF_FFFF_FFFF
+_PORT, _ADDRESS, _COOKIE = slice(4, 6), slice(8, 12), slice(44, 52)  # of this end, in that message
+_MESSAGE_LENGTH = 72
+_ATTRIBUTE = struct.Struct("=HH")  # nlattr: length, type
+_TCP_INFO = 2  # INET_DIAG_INFO
+_WITH_TCP_INFO = 1 << _TCP_INFO - 1
+_SILENCE = struct.Struct("=44xI4xII80xI")  # tcp_info: last_data_sent, last_data_recv, last_ack_recv in ms, and segs_in
 _BYTECODE = 1  # INET_DIAG_REQ_BYTECODE
 _SOURCE_MATCHES = 7  # INET_DIAG_BC_S_COND
 
 _CLOSED, _LISTENING, _TIME_WAIT = 7, 10, 6
+_ESTABLISHED, _FIN_WAIT1, _FIN_WAIT2, _CLOSE_WAIT = 1, 4, 5, 8
+_OPEN = 1 << _ESTABLISHED | 1 << _FIN_WAIT1 | 1 << _FIN_WAIT2 | 1 << _CLOSE_WAIT
 _FLOWS = 0xFFFF & ~(1 << _CLOSED | 1 << _LISTENING | 1 << _TIME_WAIT)
 _CHUNK = 1 << 16
 
@@ -35,22 +46,74 @@ def open_diagnosis() -> socket.socket:
     return socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETLINK_SOCK_DIAG)
 
 
+class Flow(NamedTuple):
+    """A flow, by this end. ``silent``: the seconds since data or an acknowledgement went through; ``segments``: came in so far.
+
+    What the kernel does not count as either is a keepalive of the other end's: that is a segment more, and nothing else.
+    """
+
+    place: bytes
+    cookie: bytes
+    socket_id: bytes
+    silent: float
+    segments: int
+
+
+def place(address: str, port: int) -> bytes:
+    """The form in which a flow has its own address and port."""
+    return port.to_bytes(2) + IPv4Address(address).packed
+
+
+def open_flows(diagnosis: socket.socket, network: str, places: frozenset[bytes]) -> list[Flow]:
+    """The flows that stand at these places, half-closed ones too. ``network``: an IPv4 network in which they all are."""
+    found = []
+    inquiry = _inquiry(_OPEN, bytes(_SOCKET_ID_LENGTH), _WITH_TCP_INFO) + _only_from(network)
+    for body in _dump(diagnosis, inquiry):
+        where = body[_PORT] + body[_ADDRESS]
+        if where in places and (info := _attribute(body, _TCP_INFO)) is not None:
+            *ages, segments = _SILENCE.unpack_from(info)
+            found.append(Flow(where, body[_COOKIE], body[_SOCKET_ID], min(ages) / 1000, segments))
+    return found
+
+
 def end_flows(diagnosis: socket.socket, address: str) -> int:
     """Ends every TCP flow with this local address. Returns how many. Raises ``OSError`` where the kernel does not do that."""
+    return end(diagnosis, list(_flows(diagnosis, address)))
+
+
+def end(diagnosis: socket.socket, socket_ids: Iterable[bytes]) -> int:
+    """Ends these flows: either end gets a reset. Returns how many. Raises ``OSError`` where the kernel does not do that."""
     ended = 0
-    for socket_id in list(_flows(diagnosis, address)):
-        diagnosis.send(_message(_SOCK_DESTROY, _REQUEST | _ACK, _inquiry(_FLOWS, socket_id)))
-        _, body = next(_messages(diagnosis.recv(_CHUNK)))
-        number = -struct.unpack_from("=i", body)[0]
+    for socket_id in socket_ids:
+        number = _destroy(diagnosis, socket_id)
         if number not in (0, errno.ENOENT):  # ENOENT: it ended by itself in the meantime
             raise OSError(number, os.strerror(number))
         ended += number == 0
     return ended
 
 
+def can_end(address: str) -> bool:
+    """Whether the kernel ends sockets for us in this thread's network namespace: it is asked to end one of our own."""
+    with open_diagnosis() as diagnosis, socket.create_server((address, 0)) as own:
+        port: int = own.getsockname()[1]
+        socket_id = _SOCKET_ID_OF_LISTENER.pack(port.to_bytes(2), IPv4Address(address).packed, _ANY_COOKIE)
+        return _destroy(diagnosis, socket_id) == 0
+
+
+def _destroy(diagnosis: socket.socket, socket_id: bytes) -> int:
+    """The kernel's answer, an error number or 0."""
+    diagnosis.send(_message(_SOCK_DESTROY, _REQUEST | _ACK, _inquiry(_FLOWS, socket_id)))
+    _, body = next(_messages(diagnosis.recv(_CHUNK)))
+    return -int(struct.unpack_from("=i", body)[0])
+
+
 def _flows(diagnosis: socket.socket, address: str) -> Iterator[bytes]:
     """The kernel's names for the flows. The kernel picks them out itself: the cost does not depend on the others."""
     inquiry = _inquiry(_FLOWS, bytes(_SOCKET_ID_LENGTH)) + _only_from(address)
+    return (body[_SOCKET_ID] for body in _dump(diagnosis, inquiry))
+
+
+def _dump(diagnosis: socket.socket, inquiry: bytes) -> Iterator[bytes]:
     diagnosis.send(_message(_SOCK_DIAG_BY_FAMILY, _REQUEST | _DUMP, inquiry))
     while True:
         for kind, body in _messages(diagnosis.recv(_CHUNK)):
@@ -59,16 +122,27 @@ def _flows(diagnosis: socket.socket, address: str) -> Iterator[bytes]:
             if kind == _ERROR:
                 number = -struct.unpack_from("=i", body)[0]
                 raise OSError(number, os.strerror(number))
-            yield body[_SOCKET_ID]
+            yield body
 
 
-def _inquiry(states: int, socket_id: bytes) -> bytes:
-    return _REQUEST_HEAD.pack(socket.AF_INET, socket.IPPROTO_TCP, 0, states) + socket_id
+def _attribute(body: bytes, wanted: int) -> bytes | None:
+    offset = _MESSAGE_LENGTH
+    while offset < len(body):
+        length, kind = _ATTRIBUTE.unpack_from(body, offset)
+        if kind == wanted:
+            return body[offset + 4 : offset + length]
+        offset += (length + 3) & ~3
+    return None
 
 
-def _only_from(address: str) -> bytes:
-    """A filter of one instruction: if the local address is this one, go on to the end, which accepts; else jump past it."""
-    condition = struct.pack("=BBxxi", socket.AF_INET, 32, -1) + IPv4Address(address).packed
+def _inquiry(states: int, socket_id: bytes, extensions: int = 0) -> bytes:
+    return _REQUEST_HEAD.pack(socket.AF_INET, socket.IPPROTO_TCP, extensions, states) + socket_id
+
+
+def _only_from(network: str) -> bytes:
+    """A filter of one instruction: where the local address is of this network, it goes on to its end, which accepts."""
+    found = IPv4Network(network)
+    condition = struct.pack("=BBxxi", socket.AF_INET, found.prefixlen, -1) + found.network_address.packed
     size = 4 + len(condition)
     return struct.pack("=HHBBH", 4 + size, _BYTECODE, _SOURCE_MATCHES, size, size + 4) + condition
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 from sidedoor.dataplane.desired import Network, Segment
-from sidedoor.dataplane.driver import DriverError, Place
+from sidedoor.dataplane.driver import DriverError, Place, Standing
 from sidedoor.dataplane.plan import (
     AddAddress,
     AddNetwork,
@@ -130,6 +130,15 @@ class MemoryDriver:
 
     def cut(self, vpc_id: str, address: str) -> None:
         """No flow belongs to an address of a dict."""
+
+    def ends_flows(self) -> bool:
+        return False
+
+    def flows(self, doors: Collection[tuple[str, str, int]]) -> list[Standing]:
+        return []
+
+    def end(self, standing: Sequence[Standing]) -> None:
+        """There is none."""
 
     def remove_everything(self) -> None:
         self._networks.clear()

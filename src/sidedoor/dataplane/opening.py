@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterator
 
 from sidedoor.dataplane import desired
 from sidedoor.dataplane.balancing import Balancing
@@ -27,9 +28,13 @@ def owner(endpoint_id: str) -> str:
 
 
 class Opening:
-    """``_waiting``: endpoints whose configuration Envoy has still to acknowledge, each as it was when that was made."""
+    """``_waiting``: endpoints whose configuration Envoy has still to acknowledge, each as it was when that was made.
 
-    def __init__(self, ground: Ground, balancing: Balancing, *, pending_seconds: float) -> None:
+    ``envoy_ends_idle``: False where somebody else does.
+    """
+
+    def __init__(self, ground: Ground, balancing: Balancing, *, pending_seconds: float, envoy_ends_idle: bool) -> None:
+        self._envoy_ends_idle = envoy_ends_idle
         self._ground, self._balancing = ground, balancing
         self._pending_seconds = pending_seconds
         self._waiting: dict[str, Endpoint | None] = {}
@@ -41,6 +46,10 @@ class Opening:
         """Whose configuration Envoy has still to acknowledge."""
         return [owner(one) for one in self._waiting]
 
+    def doors(self) -> Iterator[Door]:
+        """Those that stand, or are about to."""
+        return (door for doors in list(self._doors.values()) for door in doors)
+
     def mend(self, endpoint_id: str) -> None:
         endpoint = self._ground.wanted.endpoints.get(endpoint_id)
         if endpoint is not None and endpoint.state is State.PENDING:
@@ -51,7 +60,7 @@ class Opening:
             self._held.pop(endpoint_id, None)
         doors = desired.doors(self._ground.wanted, endpoint_id)
         places = {one.name: self._ground.driver.locate(one.vpc_id, one.address) for one in doors}
-        listeners = {one.name: resources.listener(one, places[one.name]) for one in doors}
+        listeners = {one.name: resources.listener(one, places[one.name], ends_idle=self._envoy_ends_idle) for one in doors}
         self._ground.ads.set(owner(endpoint_id), resources.LISTENER, listeners)
         self._remember_doors(endpoint_id, endpoint, doors)
         self._waiting[endpoint_id] = endpoint

@@ -40,6 +40,8 @@ UNLIMITED = 2**32 - 1
 
 LISTEN_BACKLOG = 4096
 
+NEVER = 0
+
 MAGLEV_TABLE = 16_381
 """A prime: 32 slots for each of the 500 targets that an NLB takes in a zone. Envoy's own 65,537 costs four times as much."""
 
@@ -48,31 +50,32 @@ VPC_ENDPOINT_ID = b"\x01"
 """NLB user guide, "Proxy protocol": a TLV of type 0xEA whose value is 0x01 and then the endpoint's id."""
 
 
-def listener(door: Door, place: Place) -> Any:
-    """The listener of a door: TCP to the door's cluster.
+def listener(door: Door, place: Place, *, ends_idle: bool = True) -> Any:
+    """The listener of a door: TCP to the door's cluster. ``ends_idle``: whether Envoy is to end idle flows.
+
+    Envoy's timer sees no keepalives, and what it ends it ends with a FIN; ``idle.py`` does better where the host allows it.
 
     One listening socket, without SO_REUSEPORT: a port that another process already has is a refusal that a person can read,
     and not a port shared in silence. Envoy's exact balance between workers is not used: it counts each listener by itself, so
     that the first connections of all doors would meet on one worker.
     """
+    proxy = Filter(name="envoy.filters.network.tcp_proxy", typed_config=_pack(_tcp_proxy(door, ends_idle)))
     return Listener(
         name=door.name,
         stat_prefix=door.name,
         address=_address(place, door.port),
-        filter_chains=[
-            FilterChain(filters=[Filter(name="envoy.filters.network.tcp_proxy", typed_config=_pack(_tcp_proxy(door)))])
-        ],
+        filter_chains=[FilterChain(filters=[proxy])],
         enable_reuse_port=BoolValue(value=False),
         tcp_backlog_size=UInt32Value(value=LISTEN_BACKLOG),
     )
 
 
-def _tcp_proxy(door: Door) -> Any:
+def _tcp_proxy(door: Door, ends_idle: bool) -> Any:
     """The endpoint's id goes to the target in a TLV, where the cluster sends PROXY headers; elsewhere the TLV is not used."""
     return TcpProxy(
         stat_prefix=door.name,
         cluster=door.cluster,
-        idle_timeout=Duration(seconds=door.idle_timeout),
+        idle_timeout=Duration(seconds=door.idle_timeout if ends_idle else NEVER),
         hash_policy=[HashPolicy(source_ip=HashPolicy.SourceIp())] if door.sticky else [],
         proxy_protocol_tlvs=[TlvEntry(type=AWS_TLV, value=VPC_ENDPOINT_ID + door.endpoint_id.encode("ascii"))],
     )

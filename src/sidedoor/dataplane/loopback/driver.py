@@ -6,10 +6,11 @@ Rule 2: an address keeps its place as long as it is wanted, over restarts too; a
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import socket
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -17,7 +18,7 @@ from pathlib import Path
 from sidedoor import codec
 from sidedoor.dataplane import flows
 from sidedoor.dataplane.desired import Network
-from sidedoor.dataplane.driver import DriverError, Place
+from sidedoor.dataplane.driver import DriverError, Place, Standing
 from sidedoor.dataplane.loopback.block import Block, NoFreeBlock, claim
 from sidedoor.dataplane.memory import after, held_addresses, open_socket
 from sidedoor.dataplane.plan import Step
@@ -104,6 +105,25 @@ class LoopbackDriver:
                 flows.end_flows(diagnosis, place.address)
             except OSError as error:
                 self._say_once(error)
+
+    def ends_flows(self) -> bool:
+        return flows.can_end("127.0.0.1")
+
+    def flows(self, doors: Collection[tuple[str, str, int]]) -> list[Standing]:
+        """All VPCs are one network of the host's, so that one question is enough."""
+        places = {}
+        for vpc_id, address, port in doors:
+            with contextlib.suppress(KeyError):
+                places[flows.place(self.locate(vpc_id, address).address, port)] = (vpc_id, address, port)
+        if self._block is None or not places:
+            return []
+        with flows.open_diagnosis() as diagnosis:
+            found = flows.open_flows(diagnosis, f"127.{self._block.number}.0.0/16", frozenset(places))
+        return [Standing(places[flow.place], flow) for flow in found]
+
+    def end(self, standing: Sequence[Standing]) -> None:
+        with flows.open_diagnosis() as diagnosis:
+            flows.end(diagnosis, [one.flow.socket_id for one in standing])
 
     def _say_once(self, error: OSError) -> None:
         if not self._cannot_cut:

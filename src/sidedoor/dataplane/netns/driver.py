@@ -6,22 +6,28 @@ system calls and may be called on an event loop's.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
 import socket
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from sidedoor.dataplane import flows, source_ports
 from sidedoor.dataplane.desired import Network
-from sidedoor.dataplane.driver import DriverError, Place
+from sidedoor.dataplane.driver import DriverError, Place, Standing
 from sidedoor.dataplane.netns.apply import Builder, make_fabric
 from sidedoor.dataplane.netns.namespaces import Namespaces
+from sidedoor.dataplane.netns.naming import FABRIC
 from sidedoor.dataplane.netns.observe import observe, reaches
 from sidedoor.dataplane.plan import Step
 from sidedoor.settings import CONNECTIONS_PER_TARGET
 
 log = logging.getLogger(__name__)
+
+EVERYWHERE = "0.0.0.0/0"
+"""A VPC's own namespace has no flows but its own."""
 
 
 class NetnsDriver:
@@ -87,6 +93,30 @@ class NetnsDriver:
                 flows.end_flows(diagnosis, address)
             except OSError as error:
                 self._say_once(error)
+
+    def ends_flows(self) -> bool:
+        with self._namespaces.entered(FABRIC):
+            return flows.can_end("0.0.0.0")  # noqa: S104 - nobody else is in this namespace
+
+    def flows(self, doors: Collection[tuple[str, str, int]]) -> list[Standing]:
+        of_vpc: defaultdict[str, dict[bytes, tuple[str, str, int]]] = defaultdict(dict)
+        for door in doors:
+            vpc_id, address, port = door
+            of_vpc[vpc_id][flows.place(address, port)] = door
+        found: list[Standing] = []
+        for vpc_id, places in of_vpc.items():
+            with contextlib.suppress(FileNotFoundError), self._namespaces.entered(vpc_id), flows.open_diagnosis() as diagnosis:
+                open_flows = flows.open_flows(diagnosis, EVERYWHERE, frozenset(places))
+                found += [Standing(places[flow.place], flow) for flow in open_flows]
+        return found
+
+    def end(self, standing: Sequence[Standing]) -> None:
+        of_vpc: defaultdict[str, list[bytes]] = defaultdict(list)
+        for one in standing:
+            of_vpc[one.door[0]].append(one.flow.socket_id)
+        for vpc_id, socket_ids in of_vpc.items():
+            with contextlib.suppress(FileNotFoundError), self._namespaces.entered(vpc_id), flows.open_diagnosis() as diagnosis:
+                flows.end(diagnosis, socket_ids)
 
     def _say_once(self, error: OSError) -> None:
         if not self._cannot_cut:
