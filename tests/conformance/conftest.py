@@ -20,13 +20,17 @@ from sidedoor.demo.screen import StepFailed  # noqa: E402
 
 Made = dict[str, Fleet | pytest.skip.Exception]
 
-LASTS = "test_idle_"
+LAST = ("test_idle_", "test_after_a_restart_")
+"""What takes a minute by the clock comes when most of that is over, and what would disturb it after that."""
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes a minute by the clock comes last, when most of that is over."""
-    items.sort(key=lambda item: item.path.is_relative_to(HERE) and item.name.startswith(LASTS))
+    items.sort(key=lambda item: _place(item.name) if item.path.is_relative_to(HERE) else 0)
+
+
+def _place(name: str) -> int:
+    return next((number for number, prefix in enumerate(LAST, 1) if name.startswith(prefix)), 0)
 
 
 @pytest.fixture(scope="session")
@@ -43,11 +47,17 @@ def fleets() -> Iterator[Made]:
 
 
 @pytest.fixture(scope="session", params=PLACEMENTS)
-def fleet(fleets: Made, request: pytest.FixtureRequest) -> Fleet:
+def standing(fleets: Made, request: pytest.FixtureRequest) -> Fleet:
     found = fleets[request.param]
     if isinstance(found, pytest.skip.Exception):
         raise found
     return found
+
+
+@pytest.fixture
+def fleet(standing: Fleet) -> Iterator[Fleet]:
+    yield standing
+    standing.clear()
 
 
 @pytest.fixture(autouse=True)

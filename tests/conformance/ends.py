@@ -57,25 +57,25 @@ class End:
     """One end of a connection."""
 
     def __init__(self, program: Program, number: int) -> None:
-        self._program, self._number = program, number
+        self.program, self._number = program, number
 
     def send(self, text: str) -> None:
-        self._program.ask("send", end=self._number, text=text)
+        self.program.ask("send", end=self._number, text=text)
 
     def keep_alive(self, seconds: int) -> None:
         """Sends a keepalive packet so often from now on."""
-        self._program.ask("keep_alive", end=self._number, seconds=seconds)
+        self.program.ask("keep_alive", end=self._number, seconds=seconds)
 
     def finish(self) -> None:
         """Sends a FIN: nothing more comes from this end."""
-        self._program.ask("finish", end=self._number)
+        self.program.ask("finish", end=self._number)
 
     def reset(self) -> None:
-        self._program.ask("reset", end=self._number)
+        self.program.ask("reset", end=self._number)
 
     def has_met(self) -> dict[str, float]:
         """ "opened", "finished", "reset", "refused" with the time of each."""
-        return dict(self._program.ask("look", end=self._number)["met"])
+        return dict(self.program.ask("look", end=self._number)["met"])
 
     def meets(self, *what: str, seconds: float = 5.0) -> str:
         """Waits until one of these has happened to this end, and says which."""
@@ -87,7 +87,7 @@ class End:
 
     def hears(self, text: str) -> None:
         """Waits until what has come in ends so."""
-        until(lambda: self._program.ask("look", end=self._number)["data"].endswith(text), f"{text!r} comes in")
+        until(lambda: self.program.ask("look", end=self._number)["data"].endswith(text), f"{text!r} comes in")
 
 
 def connected(client: Program, address: str, port: int, *servers: Program) -> tuple[End, End]:

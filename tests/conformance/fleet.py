@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 from functools import cached_property
+from subprocess import Popen
 from typing import Any
 
-from ends import End, Program, connected
+from ends import PROGRAM, End, Program, connected
 from given import Given
-from rules_lab import APPLICATION_PORT, AZ1, AZ2, PORT, Lab
+from rules_lab import APPLICATION_PORT, AZ1, AZ2, AZ3, PORT, Lab, attributes_of
 
 NAMING, ALSO_NAMING, HOLDING, NOBODY = APPLICATION_PORT, 8081, 8090, 8099
 """Ports of every server: two on which it names itself, one on which it keeps connections, and one on which nobody listens."""
+
+OUTSIDE = "10.9.0"
 
 LEAST_IDLE_TIMEOUT, KEEPALIVE_SECONDS = 60, 20
 
@@ -23,6 +27,7 @@ class Server:
     program: Program
     interface: str
     address: str
+    zone: str | None = None
 
     @property
     def seen(self) -> str:
@@ -30,7 +35,7 @@ class Server:
 
     @property
     def target(self) -> dict[str, str]:
-        return {"Id": self.address}
+        return {"Id": self.address, **({"AvailabilityZone": self.zone} if self.zone else {})}
 
 
 @dataclass
@@ -55,7 +60,9 @@ class Fleet(Lab):
         self.client = Program(given, self.consumer.workload(AZ1)[0])
         for server in self.all:
             prepare(server.program)
+        self._endpoints: list[str] = []
         self.idle = self._idle()
+        self._endpoints.clear()
 
     def _idle(self) -> dict[str, tuple[End, End]]:
         """Connections over which nothing passes: ``silent``, and with keepalive packets of the ``client`` or of the ``target``.
@@ -107,11 +114,31 @@ class Fleet(Lab):
         zones = {subnet: zone_id for zone_id, subnet in self.provider.subnets.items()}
         return {zones[one["SubnetId"]]: self.placed(self.provider, one["PrivateIpAddress"]) for one in found}
 
+    def set_balancer(self, balancer: str, **attributes: str) -> None:
+        changed = attributes_of(attributes)
+        self.provider.elb.modify_load_balancer_attributes(LoadBalancerArn=balancer, Attributes=changed)
+
     def registered(self, group: str, *servers: Server) -> None:
         self.provider.elb.register_targets(TargetGroupArn=group, Targets=[server.target for server in servers])
 
     def deregistered(self, group: str, *servers: Server) -> None:
         self.provider.elb.deregister_targets(TargetGroupArn=group, Targets=[server.target for server in servers])
+
+    # --- a target outside of the VPC's subnets ---------------------------------------------------------------------
+
+    def outside(self) -> Server:
+        """A server in no subnet of the VPC's yet: nobody is there."""
+        return Server(self.client, "", f"{OUTSIDE}.10", zone="all")
+
+    def move_in(self, server: Server) -> None:
+        """Makes the subnet around a server's address, and starts the program."""
+        ec2, vpc = self.provider.ec2, {"VpcId": self.provider.vpc}
+        ec2.associate_vpc_cidr_block(CidrBlock=f"{OUTSIDE}.0/24", **vpc)
+        subnet = ec2.create_subnet(CidrBlock=f"{OUTSIDE}.0/24", AvailabilityZoneId=AZ3, **vpc)["Subnet"]["SubnetId"]
+        made = ec2.create_network_interface(SubnetId=subnet, PrivateIpAddress=server.address)["NetworkInterface"]
+        server.interface = made["NetworkInterfaceId"]
+        server.program = Program(self.given, server.interface)
+        prepare(server.program)
 
     # --- endpoints ------------------------------------------------------------------------------------------------
 
@@ -123,6 +150,17 @@ class Fleet(Lab):
     def through(self, balancer: str, *zone_ids: str) -> Reached:
         """A new endpoint to a new service of this load balancer."""
         return self.reached(self.service(balancer), *zone_ids)
+
+    def endpoint(self, service: dict[str, Any], *zone_ids: str, by: Any = None, **request: Any) -> dict[str, Any]:
+        endpoint = super().endpoint(service, *zone_ids, by=by, **request)
+        self._endpoints.append(endpoint["VpcEndpointId"])
+        return endpoint
+
+    def clear(self) -> None:
+        """Deletes a test's endpoints: a VPC has no more than fifty."""
+        if self._endpoints:
+            self.consumer.ec2.delete_vpc_endpoints(VpcEndpointIds=self._endpoints)
+        self._endpoints.clear()
 
     def addresses_of(self, endpoint: dict[str, Any]) -> dict[str, str]:
         ids = self.described(endpoint)["NetworkInterfaceIds"]
@@ -137,6 +175,19 @@ class Fleet(Lab):
         answers = {tuple(answer.split()) for answer in self.client.count(address, port, times, at_once=4)}
         assert all(len(answer) == 2 for answer in answers), answers
         return answers  # type: ignore[return-value]
+
+    def counting(self, address: str, port: int, times: int) -> Popen[str]:
+        """A client of its own, in a place of its own, that makes so many connections and counts the answers."""
+        command = [sys.executable, PROGRAM, address, str(port), str(times)]
+        return self.given.start(self.consumer.workload(AZ1)[0], *command)
+
+    def provider_sees(self, service: dict[str, Any]) -> list[dict[str, Any]]:
+        """The service's connections."""
+        of_service = [{"Name": "service-id", "Values": [service["ServiceId"]]}]
+        found: list[dict[str, Any]] = self.provider.ec2.describe_vpc_endpoint_connections(Filters=of_service)[
+            "VpcEndpointConnections"
+        ]
+        return found
 
     @cached_property
     def programs(self) -> list[Program]:

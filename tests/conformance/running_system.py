@@ -6,11 +6,12 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import httpx
 import pytest
 from given import Part
 from parts import kill
 
-from sidedoor.demo.system import System, running
+from sidedoor.demo.system import System, running, until
 
 PLACEMENTS = ("netns", "loopback")
 
@@ -29,11 +30,19 @@ class EnvoyGiven:
 
     def kill(self, part: Part) -> None:
         kill(self._system, PROCESSES[part])
+        until(self._answers, "the API answers")
+
+    def _answers(self) -> bool:
+        try:
+            return httpx.get(f"{self._system.url}/healthz").is_success
+        except httpx.TransportError:
+            return False
 
 
 @contextmanager
 def envoy_in(placement: str) -> Iterator[EnvoyGiven]:
-    with running("--dev", "--network", "auto" if placement == "netns" else placement) as system:
+    network = "auto" if placement == "netns" else placement
+    with running("--dev", "--network", network, listen="127.0.0.1:{free}") as system:
         if system.placement["mode"] != placement:
             pytest.skip("network namespaces are not possible here (neither root nor user namespaces): sidedoor doctor says why")
         rightless = placement == "loopback" and os.geteuid() != 0

@@ -22,7 +22,7 @@ ANY_EVENT = ["Connect", "Accept", "Reject", "Delete"]
 _NUMBERS = itertools.count(100_000_000_001)
 
 
-def _attributes(named: dict[str, str]) -> list[dict[str, str]]:
+def attributes_of(named: dict[str, str]) -> list[dict[str, str]]:
     """``stickiness__enabled="true"`` as ELBv2 has it."""
     return [{"Key": name.replace("__", "."), "Value": value} for name, value in named.items()]
 
@@ -108,7 +108,7 @@ class Lab:
         request = {"Name": next(self._names), "Type": "network", "Scheme": "internal", "Subnets": subnets}
         balancer: str = self.provider.elb.create_load_balancer(**request)["LoadBalancers"][0]["LoadBalancerArn"]
         if attributes:
-            changed = _attributes(attributes)
+            changed = attributes_of(attributes)
             self.provider.elb.modify_load_balancer_attributes(LoadBalancerArn=balancer, Attributes=changed)
         if servers:
             self._listen(balancer, servers)
@@ -132,7 +132,7 @@ class Lab:
         request = {"Name": next(self._names), "Protocol": "TCP", "Port": port, "VpcId": self.provider.vpc, "TargetType": "ip"}
         group: str = elb.create_target_group(**request, **checks)["TargetGroups"][0]["TargetGroupArn"]
         if attributes:
-            elb.modify_target_group_attributes(TargetGroupArn=group, Attributes=_attributes(attributes))
+            elb.modify_target_group_attributes(TargetGroupArn=group, Attributes=attributes_of(attributes))
         if targets:
             elb.register_targets(TargetGroupArn=group, Targets=targets)
         return group
@@ -144,11 +144,11 @@ class Lab:
         return arn
 
     def healthy(self, group: str) -> None:
-        """Waits until the group's targets are."""
+        """Waits until the group's targets are, those aside whose zone the load balancer has no node in."""
 
         def all_are() -> bool:
             found = self.provider.elb.describe_target_health(TargetGroupArn=group)["TargetHealthDescriptions"]
-            return {one["TargetHealth"]["State"] for one in found} == {"healthy"}
+            return {one["TargetHealth"]["State"] for one in found} - {"unused"} == {"healthy"}
 
         until(all_are, "the servers are healthy")
 
