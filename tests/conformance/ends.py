@@ -49,7 +49,7 @@ class Program:
         return End(self, self.ask("open", address=address, port=port)["end"])
 
     def count(self, address: str, port: int, times: int = 1, at_once: int = 1) -> Counter[str]:
-        """What so many connections met: ``"target source"`` as the target says it, or how they ended without an answer."""
+        """What so many connections met: ``"target source port"`` as the target says it, or how they ended without an answer."""
         return Counter(self.ask("count", address=address, port=port, times=times, at_once=at_once))
 
 

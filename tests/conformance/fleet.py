@@ -17,6 +17,9 @@ NAMING, ALSO_NAMING, HOLDING, NOBODY = APPLICATION_PORT, 8081, 8090, 8099
 
 OUTSIDE = "10.9.0"
 
+MANY_NAMING = (NAMING, ALSO_NAMING, 8082, 8083)
+"""So that there are sixteen targets in all."""
+
 LEAST_IDLE_TIMEOUT, KEEPALIVE_SECONDS = 60, 20
 
 
@@ -172,9 +175,9 @@ class Fleet(Lab):
 
     def answering(self, address: str, port: int = PORT, times: int = 24) -> set[tuple[str, str]]:
         """(target, source as the target sees it) of so many connections. Each has to be answered."""
-        answers = {tuple(answer.split()) for answer in self.client.count(address, port, times, at_once=4)}
-        assert all(len(answer) == 2 for answer in answers), answers
-        return answers  # type: ignore[return-value]
+        answers = [answer.split() for answer in self.client.count(address, port, times, at_once=4)]
+        assert all(len(answer) == 3 for answer in answers), answers
+        return {(target, source) for target, source, _ in answers}
 
     def counting(self, address: str, port: int, times: int) -> Popen[str]:
         """A client of its own, in a place of its own, that makes so many connections and counts the answers."""
@@ -195,6 +198,6 @@ class Fleet(Lab):
 
 
 def prepare(program: Program) -> None:
-    for port in (NAMING, ALSO_NAMING):
+    for port in MANY_NAMING:
         program.ask("listen", port=port, naming=True)
     program.ask("listen", port=HOLDING, naming=False)

@@ -68,7 +68,7 @@ class Puppet:
         return bool(part)
 
     def listen(self, port: int, naming: bool) -> dict[str, Any]:
-        """Takes connections in. ``naming``: tells each who took it and whence it came, and closes it."""
+        """Takes connections in. ``naming``: tells each who took it, whence it came and at which port, and closes it."""
         listening = socket.create_server((ADDRESS, port), backlog=4096)
         listening.setblocking(False)
         self.listening[listening.fileno()] = (listening, naming)
@@ -132,7 +132,7 @@ class Puppet:
                 connection, peer = listening.accept()
                 if naming:
                     with connection:
-                        connection.send(f"{ADDRESS} {peer[0]}".encode())
+                        connection.send(f"{ADDRESS} {peer[0]} {listening.getsockname()[1]}".encode())
                 else:
                     connection.setblocking(False)
                     self.keep(connection, ["opened"], select.EPOLLIN)

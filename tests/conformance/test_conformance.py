@@ -7,12 +7,13 @@ Rule 2: nothing here knows the engine. What one cannot do stands in ``engine_exc
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 from ends import End, connected, ended
 from engine_exceptions import EXCEPTIONS, PAGE, page
-from fleet import ALSO_NAMING, HOLDING, LEAST_IDLE_TIMEOUT, NAMING, NOBODY, Fleet, Server
+from fleet import ALSO_NAMING, HOLDING, LEAST_IDLE_TIMEOUT, MANY_NAMING, NAMING, NOBODY, Fleet, Server
 from given import Part
 from rules_lab import AZ1, AZ2, PORT
 
@@ -97,6 +98,14 @@ def several(fleet: Fleet, count: int = 2) -> tuple[list[str], dict[str, str]]:
     return made, {fleet.nodes_of(one)[AZ1]: one for one in made}
 
 
+def in_time_serves(fleet: Fleet, service: dict[str, Any], nodes: dict[str, str], balancer: str) -> bool:
+    """Whether one of the next endpoints is this load balancer's.
+
+    Which it is, is chosen at random: of two, one is missed so often less than once in 10^7 times.
+    """
+    return any(serving(fleet, fleet.reached(service)[AZ1], nodes) == balancer for _ in range(24))
+
+
 def serving(fleet: Fleet, address: str, nodes: dict[str, str]) -> str:
     """The load balancer that serves all connections to this address of an endpoint."""
     (source,) = {source for _, source in fleet.answering(address, times=3)}
@@ -104,12 +113,10 @@ def serving(fleet: Fleet, address: str, nodes: dict[str, str]) -> str:
 
 
 def test_each_endpoint_interface_uses_one_of_several_load_balancers(fleet: Fleet) -> None:
-    """Which, is chosen at random: so many interfaces take all the same one less often than once in 10^6 times."""
     balancers, nodes = several(fleet)
     service = fleet.service(*balancers)
-    endpoints = [fleet.endpoint(service, AZ1) for _ in range(24)]
-    addresses = [fleet.addresses_of(fleet.available(one))[AZ1] for one in endpoints]
-    assert {serving(fleet, address, nodes) for address in addresses} == set(balancers)
+    for balancer in balancers:
+        assert in_time_serves(fleet, service, nodes, balancer)
 
 
 def serves(fleet: Fleet, address: str) -> bool:
@@ -121,8 +128,7 @@ def test_a_load_balancer_that_is_added_serves_new_interfaces_and_moves_no_other(
     service = fleet.service(first)
     before = fleet.reached(service)
     fleet.change(service, AddNetworkLoadBalancerArns=[second])
-    served = {serving(fleet, fleet.reached(service)[AZ1], nodes) for _ in range(24)}
-    assert served == {first, second}
+    assert in_time_serves(fleet, service, nodes, second)
     assert serving(fleet, before[AZ1], nodes) == first
 
 
@@ -165,7 +171,7 @@ CRITICAL = 35.41
 def test_connections_spread_evenly_over_the_targets(fleet: Fleet) -> None:
     balancer, _ = fleet.forwarding(AZ1, AZ2, **{CROSS_ZONE: "true"})
     answers = fleet.client.count(fleet.through(balancer)[AZ1], PORT, CONNECTIONS, at_once=64)
-    counts = [answers[f"{server.seen} {fleet.nodes_of(balancer)[AZ1]}"] for server in fleet.all]
+    counts = [answers[f"{server.seen} {fleet.nodes_of(balancer)[AZ1]} {NAMING}"] for server in fleet.all]
     assert sum(counts) == CONNECTIONS, answers
     even = CONNECTIONS / len(counts)
     assert sum((count - even) ** 2 / even for count in counts) < CRITICAL, counts
@@ -181,13 +187,13 @@ def test_with_source_ip_stickiness_a_client_stays_at_its_target(fleet: Fleet) ->
 
 
 def test_with_source_ip_stickiness_several_clients_spread(fleet: Fleet) -> None:
-    """Twelve clients are all at one of four targets less often than once in 10^6 times."""
-    balancer, _ = fleet.forwarding(AZ1, AZ2, group=STICKY, **{CROSS_ZONE: "true"})
+    """Six clients are all at one of sixteen targets less often than once in 10^6 times."""
+    to = [{**server.target, "Port": port} for server in fleet.all for port in MANY_NAMING]
+    balancer, _ = fleet.forwarding(AZ1, AZ2, to=to, group=STICKY, **{CROSS_ZONE: "true"})
     address = fleet.through(balancer)[AZ1]
-    programs = [fleet.counting(address, PORT, times=3) for _ in range(12)]
+    programs = [fleet.counting(address, PORT, times=3) for _ in range(6)]
     answers = [ended(program) for program in programs]
-    assert [sum(one.values()) for one in answers] == [3] * 12
-    assert {len(one) for one in answers} == {1}
+    assert [sorted(one.values()) for one in answers] == [[3]] * 6, answers
     assert len({next(iter(one)) for one in answers}) > 1
 
 
@@ -327,15 +333,15 @@ def passes(client: End, target: End) -> None:
 # --- restarts, which come last of all: they end, or keep, what the idle connections wait for ------------------------
 
 
-@pytest.mark.parametrize("part", list(Part))
-def test_after_a_restart_an_endpoint_interface_is_served_by_the_same_load_balancer(fleet: Fleet, part: Part) -> None:
+def test_after_a_restart_of_any_part_an_interface_is_served_by_the_same_load_balancer(fleet: Fleet) -> None:
     balancers, nodes = several(fleet)
     service = fleet.service(*balancers)
     addresses = [fleet.reached(service)[AZ1] for _ in range(3)]
     before = [serving(fleet, address, nodes) for address in addresses]
-    fleet.given.kill(part)
-    until(lambda: all(serves(fleet, address) for address in addresses), "connections are answered again")
-    assert [serving(fleet, address, nodes) for address in addresses] == before
+    for part in Part:
+        fleet.given.kill(part)
+        until(lambda: all(serves(fleet, address) for address in addresses), f"after the end of the {part} all is answered")
+        assert [serving(fleet, address, nodes) for address in addresses] == before, part
 
 
 # --- the list of exceptions ---------------------------------------------------------------------------------------

@@ -88,6 +88,7 @@ class Wanted:
         self.listeners_of_balancer = Index()
         self.listeners_of_group = Index()
         self.targets_of_group = Index()
+        self.targets_of_address = Index()
 
     def put(self, kind: str, record: Any) -> set[Unit]:
         """Takes in a new or changed record. Returns the units that it touches, as it was and as it is."""
@@ -142,6 +143,7 @@ class Wanted:
                 yield self.listeners_of_group, record.target_group_id
             case "targets":
                 yield self.targets_of_group, record.target_group_id
+                yield self.targets_of_address, record.address
 
     def _touched(self, kind: str, record: Any) -> set[Unit]:
         match kind:
@@ -150,7 +152,7 @@ class Wanted:
             case "subnets":
                 return {Unit(UnitKind.NETWORK, record.vpc_id)}
             case "interfaces":
-                return {Unit(UnitKind.NETWORK, record.vpc_id)} | _holder(record)
+                return {Unit(UnitKind.NETWORK, record.vpc_id)} | _holder(record) | self._leading_to(record)
             case "endpoints":
                 return {Unit(UnitKind.ENDPOINT, record.id)}
             case "services":
@@ -164,6 +166,12 @@ class Wanted:
             case "targets":
                 return {Unit(UnitKind.BALANCER, one) for one in self._balancers_of_group(record.target_group_id)}
         return set()
+
+    def _leading_to(self, interface: Interface) -> set[Unit]:
+        """The load balancers that have the interface's address for a target: one can be registered before it stands."""
+        groups = {self.targets[one].target_group_id for one in self.targets_of_address[interface.address]}
+        here = (one for one in groups if one in self.target_groups and self.target_groups[one].vpc_id == interface.vpc_id)
+        return {Unit(UnitKind.BALANCER, balancer) for group in here for balancer in self._balancers_of_group(group)}
 
     def _balancers_of_group(self, group_id: str) -> list[str]:
         return sorted({self.listeners[one].load_balancer_id for one in self.listeners_of_group[group_id]})
