@@ -6,7 +6,7 @@ import pytest
 
 from sidedoor.dataplane.driver import Standing
 from sidedoor.dataplane.flows import Flow
-from sidedoor.dataplane.idle import LOOK_SECONDS, Watch
+from sidedoor.dataplane.idle import LOOK_SECONDS, Watch, pause
 
 DOOR = ("vpc-1", "10.0.0.4", 443)
 TIMEOUT = 60
@@ -21,7 +21,7 @@ class Flows:
     def ends(self, data: tuple[float, ...] = (), keepalives: tuple[float, ...] = (), until: float = 1000.0) -> float | None:
         """When a flow is ended that was opened at 0, or None where it still goes on at the end."""
         while self._now < until:
-            self._now += LOOK_SECONDS
+            self._now += pause(self.timeout)
             silent = self._now - max(moment for moment in (0.0, *data) if moment <= self._now)
             segments = sum(moment <= self._now for moment in (*data, *keepalives))
             standing = Standing(DOOR, Flow(b"place", b"cookie", b"id", silent, segments))
@@ -32,7 +32,11 @@ class Flows:
 
 def test_a_flow_ends_when_nothing_has_passed_for_its_timeout() -> None:
     assert Flows().ends() == TIMEOUT
-    assert Flows(timeout=350).ends() == 350
+    assert Flows(timeout=350).ends() == pytest.approx(350)
+
+
+def test_the_longer_the_timeouts_are_the_less_often_flows_are_looked_at() -> None:
+    assert [pause(timeout) for timeout in (60, 120, 6000)] == [LOOK_SECONDS, 10.0, 500.0]
 
 
 def test_data_keep_a_flow() -> None:
@@ -56,7 +60,7 @@ def test_a_flow_that_was_not_watched_from_its_beginning_begins_anew() -> None:
 
 
 def test_a_changed_timeout_counts_for_the_flows_that_there_are() -> None:
-    flows = Flows(timeout=350)
+    flows = Flows(timeout=120)
     assert flows.ends(until=100.0) is None
     flows.timeout = 60
     assert flows.ends() == 100.0 + LOOK_SECONDS

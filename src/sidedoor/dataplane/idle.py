@@ -20,7 +20,16 @@ from sidedoor.dataplane.driver import Driver, DriverError, Standing
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 5.0
-"""From one look to the next: so much later than its time a flow ends at the most. A tenth of the shortest timeout."""
+
+TOLERANCE = 0.1
+
+LOOKS = 12
+"""The shortest timeout has so many looks, never less than LOOK_SECONDS apart. A flow ends one of them late at most."""
+
+
+def pause(shortest: float) -> float:
+    """From one look to the next, where this is the shortest timeout."""
+    return max(LOOK_SECONDS, shortest / LOOKS)
 
 
 class Seen(NamedTuple):
@@ -38,23 +47,22 @@ class Watch:
 
     def look(self, standing: Iterable[Standing], timeouts: Mapping[tuple[str, str, int], int], now: float) -> list[Standing]:
         """The flows to be ended. ``timeouts``: (VPC, address, port) -> seconds."""
+        fresh = 2 * pause(min(timeouts.values()))
         seen: dict[bytes, Seen] = {}
         over = []
         for one in standing:
             flow = one.flow
-            since = self._since(flow.cookie, flow.segments, flow.silent, now)
+            before = self._seen.get(flow.cookie)
+            if before is None:
+                since = now - flow.silent if flow.silent <= fresh else now
+            else:
+                since = max(before.since, now - flow.silent) if before.segments == flow.segments else now
             if now - since >= timeouts[one.door]:
                 over.append(one)
             else:
                 seen[flow.cookie] = Seen(flow.segments, since)
         self._seen = seen
         return over
-
-    def _since(self, cookie: bytes, segments: int, silent: float, now: float) -> float:
-        before = self._seen.get(cookie)
-        if before is None:
-            return now - silent if silent <= 2 * LOOK_SECONDS else now
-        return max(before.since, now - silent) if before.segments == segments else now
 
 
 class Idle:
@@ -67,17 +75,19 @@ class Idle:
         self._watch = Watch()
 
     async def run(self) -> None:
+        last = time.monotonic()
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            try:
-                await self.look()
-            except (DriverError, OSError) as error:
-                log.warning("idle flows cannot be looked for: %s", error, extra={"action": "idle.unreadable"})
+            timeouts = {(one.vpc_id, one.address, one.port): one.idle_timeout for one in self._doors()}
+            if timeouts and time.monotonic() - last >= pause(min(timeouts.values())) - TOLERANCE:
+                last = time.monotonic()
+                await self._look(timeouts)
 
-    async def look(self) -> None:
-        timeouts = {(one.vpc_id, one.address, one.port): one.idle_timeout for one in self._doors()}
-        if timeouts:
+    async def _look(self, timeouts: Mapping[tuple[str, str, int], int]) -> None:
+        try:
             await asyncio.to_thread(self._end_idle, timeouts)
+        except (DriverError, OSError) as error:
+            log.warning("idle flows cannot be looked for: %s", error, extra={"action": "idle.unreadable"})
 
     def _end_idle(self, timeouts: Mapping[tuple[str, str, int], int]) -> None:
         over = self._watch.look(self._driver.flows(timeouts.keys()), timeouts, time.monotonic())
