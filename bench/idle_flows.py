@@ -29,7 +29,7 @@ def opened(listening: socket.socket, count: int) -> list[socket.socket]:
 
 def looks(port: int, count: int) -> list[float]:
     """The seconds of processor time of each look."""
-    watch, places, spent = Watch(), frozenset([flows.place(ADDRESS, port)]), []
+    watch, places, spent = Watch(), {flows.place(ADDRESS, port)}, []
     for _ in range(count):
         began = time.process_time()
         with flows.open_diagnosis() as diagnosis:

@@ -42,7 +42,11 @@ OLD_TOKENS_AT_ONCE = 20
 
 
 TIMED = frozenset(
-    {"DescribeInstanceAttribute", "DescribeInstanceCreditSpecifications", "DescribeInstanceStatus", "DescribeInstances"}
+    {
+        *("DescribeInstanceAttribute", "DescribeInstanceCreditSpecifications", "DescribeInstanceStatus", "DescribeInstances"),
+        *("GetMetricData", "GetMetricStatistics", "ListMetrics"),
+        "DescribeTargetHealth",
+    }
 )
 """Reading operations whose answer changes with time alone."""
 

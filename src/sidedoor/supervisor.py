@@ -98,7 +98,7 @@ class Supervisor:
 
     def _forget_served(self) -> None:
         """Takes away what a killed ``serve`` left: the address of an API that is no more."""
-        for path in (self._settings.url_file, self._settings.control_socket):
+        for path in (self._settings.url_file, self._settings.metrics_url_file, self._settings.control_socket):
             path.unlink(missing_ok=True)
 
     async def _keep(self, verb: str) -> None:
@@ -126,10 +126,14 @@ class Supervisor:
         if verb == "serve":
             common += ["--listen", settings.listen]
             common += ["--database", settings.database] if settings.database else []
+            common += ["--metrics", settings.metrics] if settings.metrics else []
             common += ["--verify-dns", settings.verify_dns, "--verify-dns-seconds", str(settings.verify_dns_seconds)]
             return [*common, "--dev"] if settings.dev else common
         common += ["--network", settings.network, "--pending-seconds", str(settings.pending_seconds)]
         common += ["--connections-per-target", str(settings.connections_per_target)]
+        common += ["--beat-seconds", str(settings.beat_seconds)]
+        for server in settings.forward_dns:
+            common += ["--forward-dns", server]
         return [*common, "--keep-dataplane"] if settings.keep_dataplane else common
 
     async def _announce(self) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sidedoor.dataplane.driver import Standing
-from sidedoor.dataplane.flows import Flow
+from sidedoor.dataplane.driver import Sight, Standing
 from sidedoor.dataplane.idle import LOOK_SECONDS, Watch, pause
 
 DOOR = ("vpc-1", "10.0.0.4", 443)
@@ -24,7 +23,7 @@ class Flows:
             self._now += pause(self.timeout)
             silent = self._now - max(moment for moment in (0.0, *data) if moment <= self._now)
             segments = sum(moment <= self._now for moment in (*data, *keepalives))
-            standing = Standing(DOOR, Flow(b"place", b"cookie", b"id", silent, segments))
+            standing = Standing(DOOR, Sight(b"place", b"cookie", b"id", 1, silent, segments))
             if self._watch.look([standing], {DOOR: self.timeout}, self._now) == [standing]:
                 return self._now
         return None
@@ -68,7 +67,7 @@ def test_a_changed_timeout_counts_for_the_flows_that_there_are() -> None:
 
 def test_what_has_gone_is_forgotten() -> None:
     watch = Watch()
-    one = Standing(DOOR, Flow(b"place", b"cookie", b"id", 0.0, 1))
+    one = Standing(DOOR, Sight(b"place", b"cookie", b"id", 1, 0.0, 1))
     watch.look([one], {DOOR: TIMEOUT}, 0.0)
     watch.look([], {DOOR: TIMEOUT}, 5.0)
     assert watch.look([one], {DOOR: TIMEOUT}, 60.0) == []

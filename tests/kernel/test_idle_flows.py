@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -40,7 +41,7 @@ class Doors:
         return client, server
 
     def standing(self, address: str = ADDRESS) -> list[Standing]:
-        return self.driver.flows([self.door(address)])
+        return self.driver.standing([self.door(address)])
 
 
 @pytest.fixture
@@ -64,7 +65,7 @@ def test_this_host_says_whether_flows_can_be_ended(doors: Doors) -> None:
         pytest.skip("this kernel was built without SOCK_DESTROY")
     client, server = doors.open()
     with client, server:
-        doors.driver.end(doors.standing())
+        doors.driver.end(doors.standing(), os.getpid())
         with pytest.raises(ConnectionResetError):
             client.recv(1)
 
@@ -73,9 +74,9 @@ def test_only_the_flows_at_the_doors_that_were_asked_for_are_found_and_ended(doo
     client, server = doors.open()
     other, its_server = doors.open(OTHER)
     with client, server, other, its_server:
-        assert [one.door for one in doors.standing()] == [doors.door(ADDRESS)]
-        assert len(doors.driver.flows([doors.door(ADDRESS), doors.door(OTHER)])) == 2
-        doors.driver.end(doors.standing())
+        assert [one.at for one in doors.standing()] == [doors.door(ADDRESS)]
+        assert len(doors.driver.standing([doors.door(ADDRESS), doors.door(OTHER)])) == 2
+        doors.driver.end(doors.standing(), os.getpid())
         assert doors.standing() == []
         its_server.sendall(b"still here")
         assert other.recv(16) == b"still here"

@@ -1,4 +1,5 @@
-"""TCP flows, seen and ended from outside of the programs that hold them: sock_diag(7), inet_diag and SOCK_DESTROY.
+"""Finds TCP flows, says how long nothing passed over them, and ends them from outside of the programs that hold them:
+sock_diag(7), inet_diag and SOCK_DESTROY.
 
 Rule: plain system calls only, so that it can be called where nothing may wait.
 """
@@ -9,9 +10,12 @@ import errno
 import os
 import socket
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
-from typing import NamedTuple
+
+from sidedoor.dataplane import resets
+from sidedoor.dataplane.driver import Sight
 
 NETLINK_SOCK_DIAG = 4
 
@@ -23,10 +27,12 @@ _HEADER = struct.Struct("=IHHII")  # nlmsghdr: length, type, flags, sequence, po
 _REQUEST_HEAD = struct.Struct("=BBBxI")  # inet_diag_req_v2 up to its sockid: family, protocol, extensions, states
 _SOCKET_ID = slice(4, 52)  # inet_diag_msg: four bytes, then the sockid of 48
 _SOCKET_ID_LENGTH = 48
-_SOCKET_ID_OF_LISTENER = struct.Struct("=2s2x4s32xQ")
-_ANY_COOKIE = 0xFFFF_FFFF_FFFF_FFFF
+_PEER = struct.Struct("!2xH16x4s")  # in the sockid: the other end's port, and after our address its address
+_INODE = struct.Struct("=68xI")  # inet_diag_msg: after the sockid expires, rqueue, wqueue, uid
 _PORT, _ADDRESS, _COOKIE = slice(4, 6), slice(8, 12), slice(44, 52)  # of this end, in that message
 _MESSAGE_LENGTH = 72
+_SOCKET_ID_OF_LISTENER = struct.Struct("=2s2x4s32xQ")
+_ANY_COOKIE = 0xFFFF_FFFF_FFFF_FFFF
 _ATTRIBUTE = struct.Struct("=HH")  # nlattr: length, type
 _TCP_INFO = 2  # INET_DIAG_INFO
 _WITH_TCP_INFO = 1 << _TCP_INFO - 1
@@ -35,36 +41,35 @@ _BYTECODE = 1  # INET_DIAG_REQ_BYTECODE
 _SOURCE_MATCHES = 7  # INET_DIAG_BC_S_COND
 
 _CLOSED, _LISTENING, _TIME_WAIT = 7, 10, 6
+_FLOWS = 0xFFFF & ~(1 << _CLOSED | 1 << _LISTENING | 1 << _TIME_WAIT)
 _ESTABLISHED, _FIN_WAIT1, _FIN_WAIT2, _CLOSE_WAIT = 1, 4, 5, 8
 _OPEN = 1 << _ESTABLISHED | 1 << _FIN_WAIT1 | 1 << _FIN_WAIT2 | 1 << _CLOSE_WAIT
-_FLOWS = 0xFFFF & ~(1 << _CLOSED | 1 << _LISTENING | 1 << _TIME_WAIT)
 _CHUNK = 1 << 16
 
 
-def open_diagnosis() -> socket.socket:
+Diagnosis = socket.socket
+
+
+def open_diagnosis() -> Diagnosis:
     """A socket with which flows of the calling thread's network namespace can be ended."""
     return socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETLINK_SOCK_DIAG)
 
 
-class Flow(NamedTuple):
-    """A flow, by this end. ``silent``: the seconds since data or an acknowledgement went through; ``segments``: came in so far.
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """A TCP socket that is connected, or being so. ``id``: the kernel's name for it; ``peer``: the other end."""
 
-    What the kernel does not count as either is a keepalive of the other end's: that is a segment more, and nothing else.
-    """
-
-    place: bytes
-    cookie: bytes
-    socket_id: bytes
-    silent: float
-    segments: int
+    id: bytes
+    peer: tuple[str, int]
+    inode: int
 
 
 def place(address: str, port: int) -> bytes:
     """The form in which a flow has its own address and port."""
-    return port.to_bytes(2) + IPv4Address(address).packed
+    return port.to_bytes(2, "big") + IPv4Address(address).packed
 
 
-def open_flows(diagnosis: socket.socket, network: str, places: frozenset[bytes]) -> list[Flow]:
+def open_flows(diagnosis: Diagnosis, network: str, places: Collection[bytes]) -> list[Sight]:
     """The flows that stand at these places, half-closed ones too. ``network``: an IPv4 network in which they all are."""
     found = []
     inquiry = _inquiry(_OPEN, bytes(_SOCKET_ID_LENGTH), _WITH_TCP_INFO) + _only_from(network)
@@ -72,48 +77,71 @@ def open_flows(diagnosis: socket.socket, network: str, places: frozenset[bytes])
         where = body[_PORT] + body[_ADDRESS]
         if where in places and (info := _attribute(body, _TCP_INFO)) is not None:
             *ages, segments = _SILENCE.unpack_from(info)
-            found.append(Flow(where, body[_COOKIE], body[_SOCKET_ID], min(ages) / 1000, segments))
+            inode = _INODE.unpack_from(body)[0]
+            found.append(Sight(where, body[_COOKIE], body[_SOCKET_ID], inode, min(ages) / 1000, segments))
     return found
 
 
-def end_flows(diagnosis: socket.socket, address: str) -> int:
-    """Ends every TCP flow with this local address. Returns how many. Raises ``OSError`` where the kernel does not do that."""
-    return end(diagnosis, list(_flows(diagnosis, address)))
-
-
-def end(diagnosis: socket.socket, socket_ids: Iterable[bytes]) -> int:
-    """Ends these flows: either end gets a reset. Returns how many. Raises ``OSError`` where the kernel does not do that."""
-    ended = 0
-    for socket_id in socket_ids:
-        number = _destroy(diagnosis, socket_id)
-        if number not in (0, errno.ENOENT):  # ENOENT: it ended by itself in the meantime
-            raise OSError(number, os.strerror(number))
-        ended += number == 0
-    return ended
+def end(diagnosis: Diagnosis, flows: Mapping[int, bytes], holder: int | None) -> int:
+    """Ends these flows of the process ``holder``, inode -> the kernel's name, as ``reset_flows`` does. Returns how many."""
+    try:
+        descriptors = resets.sockets(holder) if holder is not None else {}
+        return resets.reset(holder or 0, {inode: descriptors[inode] for inode in flows if inode in descriptors})
+    except PermissionError:
+        return sum(_end(diagnosis, name) for name in flows.values())
 
 
 def can_end(address: str) -> bool:
     """Whether the kernel ends sockets for us in this thread's network namespace: it is asked to end one of our own."""
     with open_diagnosis() as diagnosis, socket.create_server((address, 0)) as own:
         port: int = own.getsockname()[1]
-        socket_id = _SOCKET_ID_OF_LISTENER.pack(port.to_bytes(2), IPv4Address(address).packed, _ANY_COOKIE)
-        return _destroy(diagnosis, socket_id) == 0
+        name = _SOCKET_ID_OF_LISTENER.pack(port.to_bytes(2, "big"), IPv4Address(address).packed, _ANY_COOKIE)
+        try:
+            return _end(diagnosis, name)
+        except OSError:
+            return False
 
 
-def _destroy(diagnosis: socket.socket, socket_id: bytes) -> int:
-    """The kernel's answer, an error number or 0."""
-    diagnosis.send(_message(_SOCK_DESTROY, _REQUEST | _ACK, _inquiry(_FLOWS, socket_id)))
+def end_flows(diagnosis: socket.socket, address: str) -> int:
+    """Ends every TCP flow with this local address. Returns how many. Raises ``OSError`` where the kernel does not do that."""
+    return sum(_end(diagnosis, flow.id) for flow in list(_flows(diagnosis, address)))
+
+
+def reset_flows(diagnosis: socket.socket, address: str, peers: Collection[tuple[str, int]], holder: int | None) -> int:
+    """Ends the TCP flows from a local address to these others, if the process ``holder`` has them. Returns how many.
+
+    It does so through the holder's own descriptors, so that both ends see a reset; where that is not allowed the kernel is
+    asked, which the holder sees as an abort. Raises ``OSError`` where neither is possible.
+    """
+    found = [flow for flow in _flows(diagnosis, address) if flow.peer in peers]
+    if not found or holder is None:
+        return 0
+    descriptors = resets.sockets(holder)
+    held = [flow for flow in found if flow.inode in descriptors]
+    try:
+        return resets.reset(holder, {flow.inode: descriptors[flow.inode] for flow in held})
+    except PermissionError:
+        return sum(_end(diagnosis, flow.id) for flow in held)
+
+
+def _end(diagnosis: Diagnosis, name: bytes) -> bool:
+    diagnosis.send(_message(_SOCK_DESTROY, _REQUEST | _ACK, _inquiry(_FLOWS, name)))
     _, body = next(_messages(diagnosis.recv(_CHUNK)))
-    return -int(struct.unpack_from("=i", body)[0])
+    number = -struct.unpack_from("=i", body)[0]
+    if number not in (0, errno.ENOENT):  # ENOENT: it ended by itself in the meantime
+        raise OSError(number, os.strerror(number))
+    return bool(number == 0)
 
 
-def _flows(diagnosis: socket.socket, address: str) -> Iterator[bytes]:
-    """The kernel's names for the flows. The kernel picks them out itself: the cost does not depend on the others."""
-    inquiry = _inquiry(_FLOWS, bytes(_SOCKET_ID_LENGTH)) + _only_from(address)
-    return (body[_SOCKET_ID] for body in _dump(diagnosis, inquiry))
+def _flows(diagnosis: socket.socket, address: str) -> Iterator[Flow]:
+    """The flows of a local address. The kernel picks them out itself: the cost does not depend on the others."""
+    for body in _dump(diagnosis, _inquiry(_FLOWS, bytes(_SOCKET_ID_LENGTH)) + _only_from(address)):
+        name = body[_SOCKET_ID]
+        port, other = _PEER.unpack_from(name)
+        yield Flow(name, (str(IPv4Address(other)), port), _INODE.unpack_from(body)[0])
 
 
-def _dump(diagnosis: socket.socket, inquiry: bytes) -> Iterator[bytes]:
+def _dump(diagnosis: Diagnosis, inquiry: bytes) -> Iterator[bytes]:
     diagnosis.send(_message(_SOCK_DIAG_BY_FAMILY, _REQUEST | _DUMP, inquiry))
     while True:
         for kind, body in _messages(diagnosis.recv(_CHUNK)):

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from sidedoor.dataplane.desired import Door
-from sidedoor.dataplane.driver import Driver, DriverError, Standing
+from sidedoor.dataplane.driver import At, Driver, DriverError, Standing
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ class Watch:
     def __init__(self) -> None:
         self._seen: dict[bytes, Seen] = {}
 
-    def look(self, standing: Iterable[Standing], timeouts: Mapping[tuple[str, str, int], int], now: float) -> list[Standing]:
+    def look(self, standing: Iterable[Standing], timeouts: Mapping[At, int], now: float) -> list[Standing]:
         """The flows to be ended. ``timeouts``: (VPC, address, port) -> seconds."""
         fresh = 2 * pause(min(timeouts.values()))
         seen: dict[bytes, Seen] = {}
@@ -57,7 +57,7 @@ class Watch:
                 since = now - flow.silent if flow.silent <= fresh else now
             else:
                 since = max(before.since, now - flow.silent) if before.segments == flow.segments else now
-            if now - since >= timeouts[one.door]:
+            if now - since >= timeouts[one.at]:
                 over.append(one)
             else:
                 seen[flow.cookie] = Seen(flow.segments, since)
@@ -66,12 +66,10 @@ class Watch:
 
 
 class Idle:
-    """Looks at the flows of all doors for ever. ``doors``: those that stand."""
+    """Looks at the flows of all doors for ever. ``doors``: those that stand; ``carrier``: the process that has the flows."""
 
-    def __init__(
-        self, driver: Driver, doors: Callable[[], Iterable[Door]], clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._driver, self._doors, self._clock = driver, doors, clock
+    def __init__(self, driver: Driver, doors: Callable[[], Iterable[Door]], carrier: Callable[[], int | None]) -> None:
+        self._driver, self._doors, self._carrier = driver, doors, carrier
         self._watch = Watch()
 
     async def run(self) -> None:
@@ -83,14 +81,14 @@ class Idle:
                 last = time.monotonic()
                 await self._look(timeouts)
 
-    async def _look(self, timeouts: Mapping[tuple[str, str, int], int]) -> None:
+    async def _look(self, timeouts: Mapping[At, int]) -> None:
         try:
             await asyncio.to_thread(self._end_idle, timeouts)
         except (DriverError, OSError) as error:
             log.warning("idle flows cannot be looked for: %s", error, extra={"action": "idle.unreadable"})
 
-    def _end_idle(self, timeouts: Mapping[tuple[str, str, int], int]) -> None:
-        over = self._watch.look(self._driver.flows(timeouts.keys()), timeouts, time.monotonic())
+    def _end_idle(self, timeouts: Mapping[At, int]) -> None:
+        over = self._watch.look(self._driver.standing(timeouts.keys()), timeouts, time.monotonic())
         if over:
-            self._driver.end(over)
+            self._driver.end(over, self._carrier())
             log.info("%d idle flows were ended", len(over), extra={"action": "idle.ended", "flows": len(over)})

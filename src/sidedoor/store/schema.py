@@ -189,7 +189,7 @@ POLICIES = _kind("policies", Policy, unique=(("account", "name"),))
 ACCESS_KEYS = _kind("access_keys", AccessKey, index=(("account", "user_name"), ("expires",)))
 VPCS = _kind("vpcs", Vpc, fed=True, index=_OWNED)
 DHCP_OPTIONS = _kind("dhcp_options", DhcpOptions, index=_OWNED)
-PREFIX_LISTS = _kind("prefix_lists", PrefixList, index=_OWNED)
+PREFIX_LISTS = _kind("prefix_lists", PrefixList, fed=True, index=_OWNED)
 SUBNETS = _kind("subnets", Subnet, fed=True, index=(*_OWNED, ("vpc_id",)))
 SUBNET_RESERVATIONS = _kind("subnet_reservations", SubnetReservation, index=(*_OWNED, ("subnet_id",)))
 SECURITY_GROUPS = _kind("security_groups", SecurityGroup, fed=True, index=_OWNED, unique=(("vpc_id", "name"),))
@@ -263,3 +263,30 @@ CHANGES = sa.Table(
     sqlite_with_rowid=False,
 )
 """Which record changed in which revision: what a watching agent has to read again."""
+
+METRIC_SERIES = sa.Table(
+    "metric_series",
+    metadata,
+    sa.Column("id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("account", TEXT, nullable=False),
+    sa.Column("region", TEXT, nullable=False),
+    sa.Column("namespace", TEXT, nullable=False),
+    sa.Column("name", TEXT, nullable=False),
+    sa.Column("dimensions", TEXT, nullable=False),
+    sa.Column("unit", TEXT, nullable=False),
+    sa.Column("newest", sa.BigInteger, nullable=False),
+    sa.Index(None, "account", "region", "namespace", "name"),
+)
+"""The metrics of which there is something. ``id`` follows from what the series is; ``newest``: the hour of its newest point."""
+
+METRIC_HOURS = sa.Table(
+    "metric_hours",
+    metadata,
+    sa.Column("hour", sa.BigInteger, primary_key=True),
+    sa.Column("series", sa.BigInteger, primary_key=True),
+    sa.Column("source", TEXT, primary_key=True),
+    sa.Column("points", sa.LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""An hour of a series, as one source told it (``metrics/packing.py``). Hours come first: what is written together and removed
+together lies together."""

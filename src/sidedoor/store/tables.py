@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine.interfaces import DBAPICursor
 
 from sidedoor.store import schema
+from sidedoor.store.metric_rows import MetricRows
 from sidedoor.store.schema import CHANGES, REVISION, Kind
 from sidedoor.store.statements import Compose, Connection
 
@@ -271,6 +272,10 @@ class Tables:
         self.connection = connection
         self.journal = Journal()
 
+    @property
+    def metrics(self) -> MetricRows:
+        return MetricRows(self.connection)
+
     def revision(self) -> int:
         """The number of the last committed change that this transaction sees."""
         value: int = self.connection.execute("revision", lambda: sa.select(REVISION.c.value)).fetchall()[0][0]
@@ -300,6 +305,7 @@ class Tables:
     def clear(self) -> None:
         """Empties every table; the agent sees every record go."""
         self.connection.known.clear()
+        self.metrics.clear()
         for kind in schema.KINDS:
             if kind.fed:
                 records: Records[Any] = Records(self.connection, self.journal, kind)

@@ -15,9 +15,12 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from sidedoor.dataplane import flows, source_ports
+from sidedoor.dataplane.admission import Admission
+from sidedoor.dataplane.attachments import NotYet
 from sidedoor.dataplane.desired import Network
-from sidedoor.dataplane.driver import DriverError, Place, Standing
+from sidedoor.dataplane.driver import At, Clients, DriverError, Place, Standing
 from sidedoor.dataplane.netns.apply import Builder, make_fabric
+from sidedoor.dataplane.netns.joints import Joiner
 from sidedoor.dataplane.netns.namespaces import Namespaces
 from sidedoor.dataplane.netns.naming import FABRIC
 from sidedoor.dataplane.netns.observe import observe, reaches
@@ -33,11 +36,13 @@ EVERYWHERE = "0.0.0.0/0"
 class NetnsDriver:
     """Keeps its namespaces below ``run_dir/netns``: ``fabric``, one a VPC and one a workload's interface, by their ids."""
 
+    moves_addresses = False
     name = "netns"
     resolver_port = 53
 
     def __init__(self, run_dir: Path, connections_per_target: int = CONNECTIONS_PER_TARGET) -> None:
         self._namespaces = Namespaces(run_dir / "netns")
+        self.joiner = Joiner(run_dir)
         self._flow_ports = source_ports.of_flows(connections_per_target)
         self._cannot_cut = False
 
@@ -73,6 +78,9 @@ class NetnsDriver:
             raise KeyError(f"{vpc_id} has no {address} here")
         return Place(address, self._namespaces.path(vpc_id))
 
+    def seen(self, vpc_id: str, admission: Admission) -> Clients:
+        return admission.blocks
+
     def socket(self, vpc_id: str, kind: socket.SocketKind) -> socket.socket:
         try:
             with self._namespaces.entered(vpc_id):
@@ -83,10 +91,8 @@ class NetnsDriver:
         return made
 
     def cut(self, vpc_id: str, address: str) -> None:
-        try:
-            with self._namespaces.entered(vpc_id):
-                diagnosis = flows.open_diagnosis()
-        except FileNotFoundError:
+        diagnosis = self._diagnosis(vpc_id)
+        if diagnosis is None:
             return
         with diagnosis:
             try:
@@ -94,29 +100,48 @@ class NetnsDriver:
             except OSError as error:
                 self._say_once(error)
 
+    def reset(self, vpc_id: str, source: str, peers: Collection[tuple[str, int]], holder: int | None) -> int:
+        diagnosis = self._diagnosis(vpc_id)
+        if diagnosis is None:
+            return 0
+        with diagnosis:
+            try:
+                return flows.reset_flows(diagnosis, source, peers, holder)
+            except OSError as error:
+                self._say_once(error)
+                return 0
+
     def ends_flows(self) -> bool:
         with self._namespaces.entered(FABRIC):
             return flows.can_end("0.0.0.0")  # noqa: S104 - nobody else is in this namespace
 
-    def flows(self, doors: Collection[tuple[str, str, int]]) -> list[Standing]:
-        of_vpc: defaultdict[str, dict[bytes, tuple[str, str, int]]] = defaultdict(dict)
-        for door in doors:
-            vpc_id, address, port = door
-            of_vpc[vpc_id][flows.place(address, port)] = door
+    def standing(self, doors: Collection[At]) -> list[Standing]:
+        of_vpc: defaultdict[str, dict[bytes, At]] = defaultdict(dict)
+        for vpc_id, address, port in doors:
+            of_vpc[vpc_id][flows.place(address, port)] = (vpc_id, address, port)
         found: list[Standing] = []
         for vpc_id, places in of_vpc.items():
-            with contextlib.suppress(FileNotFoundError), self._namespaces.entered(vpc_id), flows.open_diagnosis() as diagnosis:
-                open_flows = flows.open_flows(diagnosis, EVERYWHERE, frozenset(places))
-                found += [Standing(places[flow.place], flow) for flow in open_flows]
+            with self._diagnosis(vpc_id) or contextlib.nullcontext() as diagnosis:
+                if diagnosis is not None:
+                    found += [Standing(places[one.place], one) for one in flows.open_flows(diagnosis, EVERYWHERE, places)]
         return found
 
-    def end(self, standing: Sequence[Standing]) -> None:
-        of_vpc: defaultdict[str, list[bytes]] = defaultdict(list)
+    def end(self, standing: Collection[Standing], holder: int | None) -> None:
+        of_vpc: defaultdict[str, dict[int, bytes]] = defaultdict(dict)
         for one in standing:
-            of_vpc[one.door[0]].append(one.flow.socket_id)
-        for vpc_id, socket_ids in of_vpc.items():
-            with contextlib.suppress(FileNotFoundError), self._namespaces.entered(vpc_id), flows.open_diagnosis() as diagnosis:
-                flows.end(diagnosis, socket_ids)
+            of_vpc[one.at[0]][one.flow.inode] = one.flow.socket_id
+        for vpc_id, found in of_vpc.items():
+            with self._diagnosis(vpc_id) or contextlib.nullcontext() as diagnosis:
+                if diagnosis is not None:
+                    flows.end(diagnosis, found, holder)
+
+    def _diagnosis(self, vpc_id: str) -> flows.Diagnosis | None:
+        """A socket with which flows of the VPC can be found and ended, or None where there is no such network."""
+        try:
+            with self._namespaces.entered(vpc_id):
+                return flows.open_diagnosis()
+        except FileNotFoundError:
+            return None
 
     def _say_once(self, error: OSError) -> None:
         if not self._cannot_cut:
@@ -126,7 +151,10 @@ class NetnsDriver:
             log.warning(text, detail, extra={"action": "netns.cut"})
 
     def remove_everything(self) -> None:
+        """What others lent us goes back first: a link of theirs would end with the fabric."""
         try:
+            with contextlib.suppress(NotYet):
+                self.joiner.release_all()
             self._namespaces.remove_all()
         except OSError as error:
             raise DriverError(f"the namespaces cannot be removed: {error.strerror}") from error
