@@ -1,4 +1,5 @@
-"""The command line: up · serve · agent · exec · attach · detach · attachments · plan · doctor · accounts · dns.
+"""The command line: up · serve · agent · exec · attach · detach · attachments · plan · doctor · accounts · dns ·
+mail · events.
 
 Rule 1: a command's error is one sentence that says what to do, and exit status 2.
 Rule 2: a command imports what it needs when it runs, so that ``sidedoor exec`` does not wait for what only ``serve`` needs.
@@ -44,9 +45,26 @@ def _serve_options(command: F) -> F:
                      "or the one at ADDRESS; or nothing has to (trust)."),
         click.option("--verify-dns-seconds", type=click.FloatRange(1, 3600), default=60.0, show_default=True,
                      help="How often a private DNS name that waits for its proof is looked at."),
+        *_delivery_options(),
     ):  # fmt: skip
         command = option(command)
     return command
+
+
+def _delivery_options() -> tuple[Callable[[F], F], ...]:
+    return (
+        click.option("--public-url", default=None,
+                     help="Where subscribers of SNS topics reach the API, for links that they are sent; default: --listen."),
+        click.option("--smtp", default=None, metavar="URL",
+                     help="Server that takes mail to subscribers: smtp://host:25, smtps://user:password@host. Without it mail "
+                     "lands in `mail` under --state, and `sidedoor mail` shows it."),
+        click.option("--mail-from", default="no-reply@sidedoor.invalid", show_default=True,
+                     help="Address that mail to subscribers comes from."),
+        click.option("--sqs", default=None, metavar="URL",
+                     help="The SQS in which subscribers' queues are; its keys come from the environment, as boto3 has them."),
+        click.option("--deliver-to", multiple=True, metavar="CIDR",
+                     help="Let HTTP subscribers have these addresses, though they are loopback or link-local."),
+    )  # fmt: skip
 
 
 def _agent_options(command: F) -> F:
@@ -368,6 +386,41 @@ def dns_remove(state: Path, database: str | None, name: str, kind: str | None, v
     from sidedoor.app import dns_records as wiring
 
     wiring.remove(Settings(state=state.resolve(), database=database), name, kind, value)
+
+
+@main.command()
+@_state_option
+@_json_option
+@click.argument("number", type=int, required=False)
+def mail(state: Path, as_json: bool, number: int | None) -> None:
+    """List the mails that no SMTP server took, or print the one with this NUMBER."""
+    from sidedoor.app import mail as wiring
+
+    settings = Settings(state=state.resolve())
+    if number is not None:
+        click.echo(wiring.shown(settings, number))
+        return
+    found = wiring.listed(settings)
+    if as_json:
+        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        return
+    for one in found:
+        click.echo(f"{one['Number']:>4}  {one['Date']}  {one['To']}  {one['Subject']}")
+
+
+@main.command()
+@_state_option
+@_database_option
+@_json_option
+@click.option("--follow/--no-follow", default=True, show_default=True, help="Go on with what happens from now on.")
+@click.option("--all", "from_the_first", is_flag=True, help="Begin with the oldest event that is kept, not with now.")
+def events(state: Path, database: str | None, as_json: bool, follow: bool, from_the_first: bool) -> None:
+    """Print what happens to endpoints, a line an event, until Ctrl-C."""
+    from sidedoor.app import events as wiring
+
+    settings = Settings(state=state.resolve(), database=database)
+    for one in wiring.lines(settings, follow=follow, from_the_first=from_the_first, as_json=as_json):
+        click.echo(one)
 
 
 def _print(document: dict[str, str], as_json: bool) -> None:

@@ -55,6 +55,15 @@ class Settings:
     """How often a name that waits for its proof is looked at."""
     forward_dns: tuple[str, ...] = ()
     """Who answers for names that are none of ours: nobody, ``host``, or these servers."""
+    public_url: str | None = None
+    """Where subscribers reach the API, for the links that they are sent; None: where it listens."""
+    smtp: str | None = None
+    """The server that takes mail to subscribers; None: mail lands in ``mail``."""
+    mail_from: str = "no-reply@sidedoor.invalid"
+    sqs: str | None = None
+    """The URL of the SQS in which subscribers' queues are."""
+    deliver_to: tuple[str, ...] = ()
+    """Blocks of addresses that subscribers may have though they are the host's own or link-local."""
     log_level: str = "info"
 
     def __post_init__(self) -> None:
@@ -79,6 +88,16 @@ class Settings:
         """Where the API listens, as a URL has it."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{host}:{self.port}"
+
+    @property
+    def mail(self) -> Path:
+        """The maildir of mails that no server takes."""
+        return self.state / "mail"
+
+    @property
+    def dead_letters(self) -> Path:
+        """Messages that could not be delivered, one file each."""
+        return self.state / "dead-letters"
 
     @property
     def run(self) -> Path:

@@ -26,6 +26,7 @@ from starlette.types import ASGIApp
 from sidedoor import call
 from sidedoor.agents import Agents
 from sidedoor.api import OPERATIONS
+from sidedoor.app import delivery
 from sidedoor.app.credentials import Credentials
 from sidedoor.app.exposition import Exposition
 from sidedoor.app.signals import stopping
@@ -35,9 +36,11 @@ from sidedoor.errors import ServiceUnavailable
 from sidedoor.identity.credentials import authenticate
 from sidedoor.names.txt import TxtResolver
 from sidedoor.networks.defaults import DefaultVpcs
+from sidedoor.notifications.carriers.signing import Signer
 from sidedoor.settings import HOST, OWN, TRUST, Settings, SettingsError, listen_address, server_address
 from sidedoor.store.engine import DatabaseUnavailable, DatabaseUnusable, Store
 from sidedoor.store.schema import Setting
+from sidedoor.subscribers import Subscribers
 from sidedoor.sweeper import Sweeper
 from sidedoor.verifier import Verifier
 
@@ -68,8 +71,12 @@ WITH_KEYS = frozenset({"iam", "sts"})
 class ControlPlane:
     """The API over one store."""
 
-    def __init__(self, store: Store, *, dev: bool, clock: Callable[[], datetime] = utc_now) -> None:
+    def __init__(
+        self, store: Store, *, dev: bool, signer: Signer | None = None, clock: Callable[[], datetime] = utc_now
+    ) -> None:
+        """``signer``: whose certificate subscribers find here; without one there are no pages for them."""
         self._store = store
+        self._signer = signer
         self._dev = dev
         self._clock = clock
         self.agents = Agents(store, clock)
@@ -80,6 +87,8 @@ class ControlPlane:
     def application(self, heard: Heard | None = None) -> ASGIApp:
         """The HTTP application for the API's address. ``heard`` is told of every call that was answered."""
         routes = [Route("/healthz", self._healthz, methods=["GET"])]
+        if self._signer is not None:
+            routes += Subscribers(self._store, self._signer, clock=self._clock).routes()
         if self._dev:
             routes.append(Route("/_sidedoor/reset", self._reset, methods=["POST"]))
         return application(
@@ -192,9 +201,11 @@ def run(settings: Settings) -> None:
 async def serve(settings: Settings) -> None:
     """Serves the API and the agent's link until SIGTERM or SIGINT. Raises ``SettingsError``."""
     with opened(settings) as store, _listen(settings) as api_socket, _listen_for_metrics(settings) as metrics_socket:
-        control = ControlPlane(store, dev=settings.dev)
+        signer = delivery.signer(store, utc_now())
+        control = ControlPlane(store, dev=settings.dev, signer=signer)
         link_socket = _listen_unix(settings.control_socket)
         url = f"http://{replace(settings, port=api_socket.getsockname()[1]).listen}"
+        postman = delivery.postman(store, settings, signer, (settings.public_url or url).rstrip("/"), utc_now)
         _write_whole(settings.url_file, url)
         log.info("the API is served at %s", url, extra={"action": "serve.started", "url": url})
         async with stopping() as stopped, asyncio.TaskGroup() as tasks:
@@ -210,6 +221,7 @@ async def serve(settings: Settings) -> None:
             beside = [
                 tasks.create_task(_verifier(store, settings).run(), name="verifier"),
                 tasks.create_task(Sweeper(store, utc_now).run(), name="sweeper"),
+                tasks.create_task(postman.run(), name="postman"),
             ]
             await stopped.wait()
             for task in beside:

@@ -263,6 +263,7 @@ class Tables:
     topics = RecordsOf(schema.TOPICS)
     subscriptions = RecordsOf(schema.SUBSCRIPTIONS)
     messages = RecordsOf(schema.MESSAGES)
+    deliveries = RecordsOf(schema.DELIVERIES)
     client_tokens = RecordsOf(schema.CLIENT_TOKENS)
     events = RecordsOf(schema.EVENTS)
     settings = RecordsOf(schema.SETTINGS)
