@@ -57,7 +57,7 @@ class Fleet(Lab):
     """Programs take long to start and an API call does not: all rules share the places, and each has balancers of its own."""
 
     def __init__(self, given: Given) -> None:
-        super().__init__(given)  # type: ignore[arg-type]
+        super().__init__(given)
         self.given = given
         self.servers = {zone_id: (self._server(zone_id), self._server(zone_id)) for zone_id in (AZ1, AZ2)}
         self.client = Program(given, self.consumer.workload(AZ1)[0])
@@ -68,15 +68,19 @@ class Fleet(Lab):
         self._endpoints.clear()
 
     def _idle(self) -> dict[str, tuple[End, End]]:
-        """Connections over which nothing passes: ``silent``, and with keepalive packets of the ``client`` or of the ``target``.
+        """Connections over which nothing passes: ``silent``, with keepalive packets of the ``client`` or of the ``target``, and
+        one whose timeout is ``changed`` to the same when it is open already.
 
         Their minute runs while the other rules are at work.
         """
-        balancer, _ = self.forwarding(AZ1, to=[self.all[0].target], port=HOLDING, idle_timeout=LEAST_IDLE_TIMEOUT)
-        address = self.through(balancer)[AZ1]
-        found = {name: connected(self.client, address, PORT, self.all[0].program) for name in ("silent", "client", "target")}
+        balancer, group = self.forwarding(AZ1, to=[self.all[0].target], port=HOLDING, idle_timeout=LEAST_IDLE_TIMEOUT)
+        other = self.listener(balancer, group, PORT + 1)
+        address, server = self.through(balancer)[AZ1], self.all[0].program
+        found = {name: connected(self.client, address, PORT, server) for name in ("silent", "client", "target")}
         found["client"][0].keep_alive(KEEPALIVE_SECONDS)
         found["target"][1].keep_alive(KEEPALIVE_SECONDS)
+        found["changed"] = connected(self.client, address, PORT + 1, server)
+        self.set_idle_timeout(other, LEAST_IDLE_TIMEOUT)
         return found
 
     @property
@@ -103,8 +107,7 @@ class Fleet(Lab):
         balancer = self.balancer(*zone_ids, **attributes)
         listener = self.listener(balancer, made)
         if idle_timeout is not None:
-            changed = [{"Key": "tcp.idle_timeout.seconds", "Value": str(idle_timeout)}]
-            self.provider.elb.modify_listener_attributes(ListenerArn=listener, Attributes=changed)
+            self.set_idle_timeout(listener, idle_timeout)
         if healthy:
             self.healthy(made)
         return balancer, made
@@ -116,6 +119,10 @@ class Fleet(Lab):
         found = self.provider.ec2.describe_network_interfaces(Filters=wanted)["NetworkInterfaces"]
         zones = {subnet: zone_id for zone_id, subnet in self.provider.subnets.items()}
         return {zones[one["SubnetId"]]: self.placed(self.provider, one["PrivateIpAddress"]) for one in found}
+
+    def set_idle_timeout(self, listener: str, seconds: int) -> None:
+        changed = [{"Key": "tcp.idle_timeout.seconds", "Value": str(seconds)}]
+        self.provider.elb.modify_listener_attributes(ListenerArn=listener, Attributes=changed)
 
     def set_balancer(self, balancer: str, **attributes: str) -> None:
         changed = attributes_of(attributes)

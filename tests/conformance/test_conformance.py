@@ -286,16 +286,19 @@ SOON = 15.0
 """How much later than its time an idle connection may end."""
 
 
-def idle_end(fleet: Fleet) -> float:
-    """Waits until the silent connection has ended for its client. Returns when that was."""
-    client, _ = fleet.idle["silent"]
+def idle_end(fleet: Fleet, name: str = "silent") -> float:
+    """Waits until a connection has ended for its client. Returns how long it lasted."""
+    client, _ = fleet.idle[name]
     client.ends(LEAST_IDLE_TIMEOUT + SOON)
-    return max(client.has_met().values())
+    return max(client.has_met().values()) - client.has_met()["opened"]
 
 
 def test_idle_connections_end_after_the_timeout_and_not_before(fleet: Fleet) -> None:
-    lasted = idle_end(fleet) - fleet.idle["silent"][0].has_met()["opened"]
-    assert LEAST_IDLE_TIMEOUT - 1 <= lasted <= LEAST_IDLE_TIMEOUT + SOON
+    assert LEAST_IDLE_TIMEOUT - 1 <= idle_end(fleet) <= LEAST_IDLE_TIMEOUT + SOON
+
+
+def test_idle_timeouts_that_are_changed_cut_nothing_and_count_for_what_is_open(fleet: Fleet) -> None:
+    assert LEAST_IDLE_TIMEOUT - 1 <= idle_end(fleet, "changed") <= LEAST_IDLE_TIMEOUT + SOON
 
 
 def test_idle_connections_end_in_a_reset_for_the_client(fleet: Fleet) -> None:
