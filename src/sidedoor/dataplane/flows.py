@@ -84,9 +84,11 @@ def open_flows(diagnosis: Diagnosis, network: str, places: Collection[bytes]) ->
 
 def end(diagnosis: Diagnosis, flows: Mapping[int, bytes], holder: int | None) -> int:
     """Ends these flows of the process ``holder``, inode -> the kernel's name, as ``reset_flows`` does. Returns how many."""
+    if not flows or holder is None:
+        return 0
+    descriptors = resets.sockets(holder)
     try:
-        descriptors = resets.sockets(holder) if holder is not None else {}
-        return resets.reset(holder or 0, {inode: descriptors[inode] for inode in flows if inode in descriptors})
+        return resets.reset(holder, {inode: descriptors[inode] for inode in flows if inode in descriptors})
     except PermissionError:
         return sum(_end(diagnosis, name) for name in flows.values())
 
