@@ -101,6 +101,7 @@ class Wanted:
         self.listeners_of_group = Index()
         self.listeners_of_certificate = Index()
         self.targets_of_group = Index()
+        self.targets_of_address = Index()
         self.rules_of_security_group = Index()
         self.rules_that_refer_to = Index()
         self.interfaces_of_security_group = Index()
@@ -164,28 +165,6 @@ class Wanted:
                 yield self.rules_of_security_group, record.group_id
                 for source in filter(None, (record.referenced_group_id, record.prefix_list_id)):
                     yield self.rules_that_refer_to, source
-<<<<<<< HEAD
-=======
-            case "load_balancers":
-                yield self.balancers_of_vpc, record.vpc_id
-                for group_id in record.group_ids:
-                    yield self.balancers_of_security_group, group_id
->>>>>>> main
-            case "endpoints":
-                yield self.endpoints_of_vpc, record.vpc_id
-                yield self.endpoints_of_service, record.service_id
-                for group_id in record.group_ids:
-                    yield self.endpoints_of_security_group, group_id
-            case "services":
-                for balancer_id in record.load_balancer_ids:
-                    yield self.services_of_balancer, balancer_id
-<<<<<<< HEAD
-            case "load_balancers":
-                yield self.balancers_of_vpc, record.vpc_id
-                for group_id in record.group_ids:
-                    yield self.balancers_of_security_group, group_id
-=======
->>>>>>> main
             case "listeners":
                 yield self.listeners_of_balancer, record.load_balancer_id
                 yield self.listeners_of_group, record.target_group_id
@@ -193,6 +172,7 @@ class Wanted:
                     yield self.listeners_of_certificate, certificate_id
             case "targets":
                 yield self.targets_of_group, record.target_group_id
+                yield self.targets_of_address, record.address
 
     def _touched(self, kind: str, record: Any) -> set[Unit]:
         match kind:
@@ -201,7 +181,7 @@ class Wanted:
             case "subnets":
                 return {Unit(UnitKind.NETWORK, record.vpc_id)}
             case "interfaces":
-                return {Unit(UnitKind.NETWORK, record.vpc_id)} | _holder(record) | self._admitted_as_member(record)
+                return {Unit(UnitKind.NETWORK, record.vpc_id)} | _holder(record) | self._needing(record)
             case "security_group_rules":
                 return set() if record.egress else self._guarded_by(record.group_id)
             case "prefix_lists":
@@ -222,6 +202,15 @@ class Wanted:
             case "targets":
                 return {Unit(UnitKind.BALANCER, one) for one in self._balancers_of_group(record.target_group_id)}
         return set()
+
+    def _needing(self, interface: Interface) -> set[Unit]:
+        return self._leading_to(interface) | self._admitted_as_member(interface)
+
+    def _leading_to(self, interface: Interface) -> set[Unit]:
+        """The load balancers that have the interface's address for a target: one can be registered before it stands."""
+        groups = {self.targets[one].target_group_id for one in self.targets_of_address[interface.address]}
+        here = (one for one in groups if one in self.target_groups and self.target_groups[one].vpc_id == interface.vpc_id)
+        return {Unit(UnitKind.BALANCER, balancer) for group in here for balancer in self._balancers_of_group(group)}
 
     def _admitted_as_member(self, interface: Interface) -> set[Unit]:
         """The endpoints that let this interface in, or that may, because of a group that it is in."""
