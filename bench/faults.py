@@ -361,7 +361,10 @@ def prepared(name: str, options: argparse.Namespace) -> Iterator[None]:
 def run(name: str, options: argparse.Namespace) -> None:
     fault = FAULTS[name]
     print(f"{name}: {(fault.__doc__ or '').splitlines()[0]}", flush=True)
-    with prepared(name, options), running("--network", options.network, listen="127.0.0.1:{free}") as system:
+    with (
+        prepared(name, options),
+        running("--network", options.network, "--pending-seconds", "0.5", listen="127.0.0.1:{free}") as system,
+    ):
         if name == "clock":
             os.environ.pop("LD_PRELOAD")
         play = Play(system, Screen())
