@@ -1,4 +1,5 @@
-"""The command line: up · serve · agent · exec · attach · detach · attachments · plan · doctor · accounts · dns.
+"""The command line: up · serve · agent · exec · attach · detach · attachments · plan · doctor · accounts · dns ·
+mail · events.
 
 Rule 1: a command's error is one sentence that says what to do, and exit status 2.
 Rule 2: a command imports what it needs when it runs, so that ``sidedoor exec`` does not wait for what only ``serve`` needs.
@@ -37,14 +38,33 @@ def _serve_options(command: F) -> F:
                      help="URL of the database, for example postgresql://user@host/name; default: SQLite in --state."),
         click.option("--dev", is_flag=True,
                      help="Accept any secret; a 12-digit access key id is that account. For tests only."),
+        click.option("--metrics", default=None, metavar="HOST:PORT",
+                     help="Serve /metrics for Prometheus here, to all who can connect: it names every account's resources."),
         click.option("--verify-dns", default=OWN, show_default=True, metavar="own|host|trust|ADDRESS[:PORT]",
                      help="What proves a private DNS name: only the records of `sidedoor dns`; or also the host's DNS servers, "
                      "or the one at ADDRESS; or nothing has to (trust)."),
         click.option("--verify-dns-seconds", type=click.FloatRange(1, 3600), default=60.0, show_default=True,
                      help="How often a private DNS name that waits for its proof is looked at."),
+        *_delivery_options(),
     ):  # fmt: skip
         command = option(command)
     return command
+
+
+def _delivery_options() -> tuple[Callable[[F], F], ...]:
+    return (
+        click.option("--public-url", default=None,
+                     help="Where subscribers of SNS topics reach the API, for links that they are sent; default: --listen."),
+        click.option("--smtp", default=None, metavar="URL",
+                     help="Server that takes mail to subscribers: smtp://host:25, smtps://user:password@host. Without it mail "
+                     "lands in `mail` under --state, and `sidedoor mail` shows it."),
+        click.option("--mail-from", default="no-reply@sidedoor.invalid", show_default=True,
+                     help="Address that mail to subscribers comes from."),
+        click.option("--sqs", default=None, metavar="URL",
+                     help="The SQS in which subscribers' queues are; its keys come from the environment, as boto3 has them."),
+        click.option("--deliver-to", multiple=True, metavar="CIDR",
+                     help="Let HTTP subscribers have these addresses, though they are loopback or link-local."),
+    )  # fmt: skip
 
 
 def _agent_options(command: F) -> F:
@@ -56,6 +76,11 @@ def _agent_options(command: F) -> F:
         click.option("--connections-per-target", type=click.IntRange(1, CONNECTIONS_PER_TARGET), show_default=True,
                      default=CONNECTIONS_PER_TARGET,
                      help="Connections that a load balancer's address may have open to one target: fewer, to see the limit."),
+        click.option("--beat-seconds", type=click.FloatRange(0.5, 60), default=10.0, show_default=True,
+                     help="How often to read what was counted; connections that are open are sampled as often."),
+        click.option("--forward-dns", multiple=True, metavar="host|ADDRESS[:PORT]",
+                     help="Who answers in the VPCs for names that are none of ours: the host's DNS servers, or the one at "
+                     "ADDRESS; may be given several times. Without it such names are refused."),
         click.option("--keep-dataplane", is_flag=True, help="Leave namespaces and Envoy running at the end."),
     ):  # fmt: skip
         command = option(command)
@@ -134,8 +159,9 @@ def agent(state: Path, parent: int | None, take_down: bool, **options: Any) -> N
     _follow(parent)
     settings = Settings(state=state.resolve(), **options)
     with locked(settings, "agent"):
+        outside = None if take_down else wiring.outside(settings)
         placement = wiring.enter_placement(settings)
-        asyncio.run(wiring.take_down(settings, placement) if take_down else wiring.run(settings, placement))
+        asyncio.run(wiring.take_down(settings, placement) if take_down else wiring.run(settings, placement, outside))
 
 
 def _follow(parent: int | None) -> None:
@@ -360,6 +386,41 @@ def dns_remove(state: Path, database: str | None, name: str, kind: str | None, v
     from sidedoor.app import dns_records as wiring
 
     wiring.remove(Settings(state=state.resolve(), database=database), name, kind, value)
+
+
+@main.command()
+@_state_option
+@_json_option
+@click.argument("number", type=int, required=False)
+def mail(state: Path, as_json: bool, number: int | None) -> None:
+    """List the mails that no SMTP server took, or print the one with this NUMBER."""
+    from sidedoor.app import mail as wiring
+
+    settings = Settings(state=state.resolve())
+    if number is not None:
+        click.echo(wiring.shown(settings, number))
+        return
+    found = wiring.listed(settings)
+    if as_json:
+        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        return
+    for one in found:
+        click.echo(f"{one['Number']:>4}  {one['Date']}  {one['To']}  {one['Subject']}")
+
+
+@main.command()
+@_state_option
+@_database_option
+@_json_option
+@click.option("--follow/--no-follow", default=True, show_default=True, help="Go on with what happens from now on.")
+@click.option("--all", "from_the_first", is_flag=True, help="Begin with the oldest event that is kept, not with now.")
+def events(state: Path, database: str | None, as_json: bool, follow: bool, from_the_first: bool) -> None:
+    """Print what happens to endpoints, a line an event, until Ctrl-C."""
+    from sidedoor.app import events as wiring
+
+    settings = Settings(state=state.resolve(), database=database)
+    for one in wiring.lines(settings, follow=follow, from_the_first=from_the_first, as_json=as_json):
+        click.echo(one)
 
 
 def _print(document: dict[str, str], as_json: bool) -> None:

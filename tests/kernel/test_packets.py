@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 import select
 import socket
 from collections.abc import Iterator
@@ -216,6 +217,29 @@ def test_a_cut_in_one_vpc_leaves_the_same_address_of_another_alone(site: Site) -
         site.driver.cut(VPC_A, "10.0.0.4")
         server.sendall(b"still here")
         assert client.recv(16) == b"still here"
+
+
+def test_resetting_flows_to_a_place_leaves_those_to_other_places_and_from_other_addresses(site: Site) -> None:
+    with contextlib.ExitStack() as stack:
+        flows = {}
+        for source, address, server_in in (
+            ("10.0.0.4", "10.0.1.5", A_FAR),
+            ("10.0.0.10", "10.0.1.5", A_FAR),
+            ("10.0.0.4", "10.0.0.5", A1),
+        ):
+            with site.listener(server_in, address) as listener:
+                client = stack.enter_context(site.connect(VPC_A, address, source=source))
+                flows[source, address] = client, stack.enter_context(listener.accept()[0])
+        place = {("10.0.1.5", PORT)}
+        assert site.driver.reset(VPC_B, "10.0.0.4", place, os.getpid()) == 0
+        assert site.driver.reset(VPC_A, "10.0.0.4", place, os.getppid()) == 0
+        assert site.driver.reset(VPC_A, "10.0.0.4", place, os.getpid()) == 1
+        for end in flows.pop(("10.0.0.4", "10.0.1.5")):
+            with pytest.raises(ConnectionResetError):
+                end.recv(16)
+        for client, server in flows.values():
+            server.sendall(b"still here")
+            assert client.recv(16) == b"still here"
 
 
 def test_a_removed_vpc_carries_nothing_though_a_program_still_holds_a_socket_in_it(site: Site) -> None:

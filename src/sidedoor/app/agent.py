@@ -11,16 +11,33 @@ from sidedoor.dataplane import host
 from sidedoor.dataplane.agent import Agent
 from sidedoor.dataplane.attaching import Attaching, Joins
 from sidedoor.dataplane.attachment_files import AttachmentFiles
+from sidedoor.dataplane.bookkeeper import Bookkeeper, Sources
+from sidedoor.dataplane.books import Books
 from sidedoor.dataplane.cache import Cache
 from sidedoor.dataplane.driver import Driver, DriverError
+from sidedoor.dataplane.envoy.admin import Admin
 from sidedoor.dataplane.envoy.ads import AdsServer
 from sidedoor.dataplane.envoy.process import EnvoyError, EnvoyProcess
 from sidedoor.dataplane.feed import Feed
 from sidedoor.dataplane.netns import holder
 from sidedoor.dataplane.reports import Reports
-from sidedoor.settings import Settings, SettingsError
+from sidedoor.names.outside import Outside
+from sidedoor.settings import HOST, Settings, SettingsError, server_address
 
 log = logging.getLogger(__name__)
+
+
+def outside(settings: Settings) -> Outside | None:
+    """What forwards questions about names that are none of ours, if anything does.
+
+    To be called before ``enter_placement``: it stays in the network in which this process begins.
+    """
+    if not settings.forward_dns:
+        return None
+    started = Outside()
+    named = settings.forward_dns != (HOST,)
+    started.start([" ".join(map(str, server_address(one))) for one in settings.forward_dns] if named else [HOST])
+    return started
 
 
 def enter_placement(settings: Settings) -> Placement:
@@ -60,14 +77,14 @@ def driver(settings: Settings, placement: Placement) -> Driver:
     return LoopbackDriver(settings.state)
 
 
-async def run(settings: Settings, placement: Placement) -> None:
+async def run(settings: Settings, placement: Placement, outside: Outside | None = None) -> None:
     """Runs the agent until SIGTERM or SIGINT, then takes the data plane down unless it is to be kept.
 
     Raises ``SettingsError``.
     """
     try:
         async with stopping() as stopped:
-            await _run(settings, placement, stopped)
+            await _run(settings, placement, outside, stopped)
     except DriverError as error:
         raise SettingsError(f"{error}: `sidedoor doctor` says what this host can do.") from error
     except ExceptionGroup as group:
@@ -77,7 +94,7 @@ async def run(settings: Settings, placement: Placement) -> None:
         raise SettingsError(str(failures.exceptions[0])) from group
 
 
-async def _run(settings: Settings, placement: Placement, stopped: asyncio.Event) -> None:
+async def _run(settings: Settings, placement: Placement, outside: Outside | None, stopped: asyncio.Event) -> None:
     chosen = driver(settings, placement)
     await asyncio.to_thread(chosen.start)
     feed = Feed(settings.control_socket)
@@ -85,9 +102,14 @@ async def _run(settings: Settings, placement: Placement, stopped: asyncio.Event)
     cache = Cache(settings.state / "agent.db")
     ads = AdsServer(settings.run / "xds.sock", on_change=lambda owner: agent.envoy_changed(owner))
     envoy = EnvoyProcess(settings.run, settings.logs)
+    admin = Admin(envoy.admin_path)
+    sources = Sources(ask=admin.tallies, life=lambda: envoy.life, survey=lambda: agent.survey())
+    bookkeeper = Bookkeeper(Books(settings.state / "counts"), sources, feed.report, beat=settings.beat_seconds)
     agent = Agent(
         chosen, ads, cache, reports, pending_seconds=settings.pending_seconds,
-        connections_per_target=settings.connections_per_target,
+        connections_per_target=settings.connections_per_target, before_closing=bookkeeper.catch_up,
+        carrier=lambda: envoy.pid,
+        forward=outside.ask if outside is not None else None,
     )  # fmt: skip
     attaching = Attaching(_attachments(settings), *_joins(chosen, placement), agent.ground)
     attaching.load()
@@ -100,11 +122,16 @@ async def _run(settings: Settings, placement: Placement, stopped: asyncio.Event)
             tasks.create_task(attaching.run(), name="attaching"),
             tasks.create_task(reports.run(), name="reports"),
             tasks.create_task(feed.follow(revision, agent.handle), name="feed"),
+            tasks.create_task(bookkeeper.run(), name="bookkeeper"),
         ]
         await stopped.wait()
         for task in running:
             task.cancel()
+    await bookkeeper.end()
+    await admin.close()
     await agent.close()
+    if outside is not None:
+        await outside.close()
     await feed.close()
     await ads.stop()
     if not settings.keep_dataplane:

@@ -86,6 +86,12 @@ class MalformedQueryString(ApiError):
     code = "MalformedQueryString"
 
 
+class SerializationError(ApiError):
+    """The request body is not a document of the protocol. {reason}"""
+
+    code = "SerializationException"
+
+
 class RequestEntityTooLarge(ApiError):
     """The request is larger than the {limit} bytes that this server reads."""
 

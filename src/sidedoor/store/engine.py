@@ -27,7 +27,7 @@ from sidedoor.store.writers import Writers
 
 log = logging.getLogger(__name__)
 
-HEAD = "0008"
+HEAD = "0010"
 """The newest migration; a test holds it to the directory."""
 
 _BUSY_SECONDS = 30
@@ -84,6 +84,14 @@ class Store:
             self._observer = self._readers.raw_connection()
         number: int = self._observer.cursor().execute("PRAGMA data_version").fetchone()[0]
         return number
+
+    def size(self) -> int:
+        """Bytes that the database takes on its disk."""
+        if self._sqlite:
+            files = (Path(f"{self._url.database}{suffix}") for suffix in ("", "-wal"))
+            return sum(file.stat().st_size for file in files if file.exists())
+        with self.engine.connect() as connection:
+            return int(connection.execute(sa.text("SELECT pg_database_size(current_database())")).scalar_one())
 
     def migrate(self) -> None:
         """Brings the schema to ``HEAD``. Alembic is loaded only where there is something to do. Raises ``DatabaseUnusable``."""
