@@ -188,10 +188,11 @@ def locked(play: Play, _: argparse.Namespace) -> None:
 def full(play: Play, _: argparse.Namespace) -> None:
     """The state directory's file system, a small tmpfs, has no byte left; and in that the agent is killed."""
     filler = play.system.state / "filler"
-    with filler.open("wb") as file, contextlib.suppress(OSError):
-        while True:
-            file.write(bytes(4096))
-            file.flush()
+    descriptor = os.open(filler, os.O_CREAT | os.O_WRONLY)
+    with contextlib.suppress(OSError):
+        while os.write(descriptor, bytes(4096)):
+            pass
+    os.close(descriptor)
     codes = set()
     for number in range(400):
         codes.add(refusal(play.consumer.ec2.create_vpc, CidrBlock=f"10.{number % 200}.0.0/16"))
