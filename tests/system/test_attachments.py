@@ -56,6 +56,10 @@ def bridged(shop: Workshop) -> Iterator[tuple[str, str]]:
     ip("link", "set", shop.pair(inside), "master", bridge, "up")
     shop.dress(inside, "10.0.0.200")
     assert shop.attach(shop.subnet, Kind.BRIDGE, bridge) == ""
+    refused = shop.client(inside)
+    shop.admit("10.0.0.200/32")
+    until(lambda: shop.client(inside) == "10.0.0.200", "the rule admits the address")
+    assert refused != "10.0.0.200", "what has no interface is in no group"
     yield bridge, inside
     shop.detach(shop.subnet)
 
