@@ -54,7 +54,7 @@ asyncio.run(main())
 
 OPEN = """
 import socket, sys, time
-host, port, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+host, port, count = socket.gethostbyname(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 began, kept = time.monotonic(), []
 for _ in range(count):
     kept.append(socket.create_connection((host, port), 20))
