@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from typing import Any
 
@@ -77,7 +78,15 @@ def test_a_cluster_connects_from_the_nodes_address_in_the_providers_namespace() 
             "thresholds": [{"max_connections": 4294967295, "max_pending_requests": 4294967295, "max_requests": 4294967295}],
             "per_host_thresholds": [{"max_connections": 55000}],
         },
+        "connection_pool_per_downstream_connection": True,
     }
+
+
+def test_a_clusters_sockets_have_their_range_of_ports_before_they_are_bound() -> None:
+    made = resources.cluster(CLUSTER, PROVIDER, 55_000, (10_000, 64_999))
+    (option,) = made.upstream_bind_config.socket_options
+    assert (option.level, option.name, option.state) == (0, 51, option.STATE_PREBIND)
+    assert int.from_bytes(option.buf_value, sys.byteorder) == 64_999 << 16 | 10_000
 
 
 def test_a_sticky_cluster_spreads_by_maglev() -> None:

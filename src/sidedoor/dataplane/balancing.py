@@ -6,8 +6,9 @@ Rule: a verdict changes the hosts alone, so that no connection to another target
 from __future__ import annotations
 
 import socket
+from typing import Any
 
-from sidedoor.dataplane import desired
+from sidedoor.dataplane import desired, source_ports
 from sidedoor.dataplane.desired import Cluster
 from sidedoor.dataplane.envoy import resources
 from sidedoor.dataplane.ground import Ground
@@ -40,12 +41,14 @@ class Balancing:
             return False
         return self._ground.ads.status(owner(balancer_id)).settled
 
+    def _message(self, cluster: Cluster) -> Any:
+        source, limit = self._ground.driver.locate(cluster.vpc_id, cluster.source), self._connections_per_target
+        ports = source_ports.of_sockets(limit, own_network=source.namespace is not None)
+        return resources.cluster(cluster, source, limit, ports)
+
     def mend(self, balancer_id: str) -> None:
         clusters = desired.clusters(self._ground.wanted, balancer_id)
-        messages = {
-            one.name: resources.cluster(one, self._ground.driver.locate(one.vpc_id, one.source), self._connections_per_target)
-            for one in clusters
-        }
+        messages = {one.name: self._message(one) for one in clusters}
         self._clusters[balancer_id] = clusters
         self._ground.ads.set(owner(balancer_id), resources.CLUSTER, messages)
         self.prober.set(balancer_id, clusters)

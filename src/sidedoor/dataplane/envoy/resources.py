@@ -15,6 +15,7 @@ from envoy.config.core.v3.address_pb2 import Address, BindConfig, SocketAddress
 from envoy.config.core.v3.base_pb2 import TransportSocket
 from envoy.config.core.v3.config_source_pb2 import AggregatedConfigSource, ApiVersion, ConfigSource
 from envoy.config.core.v3.proxy_protocol_pb2 import ProxyProtocolConfig, ProxyProtocolPassThroughTLVs, TlvEntry
+from envoy.config.core.v3.socket_option_pb2 import SocketOption
 from envoy.config.endpoint.v3.endpoint_components_pb2 import Endpoint, LbEndpoint, LocalityLbEndpoints
 from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
 from envoy.config.listener.v3.listener_components_pb2 import Filter, FilterChain
@@ -29,6 +30,7 @@ from google.protobuf.wrappers_pb2 import BoolValue, UInt32Value, UInt64Value
 
 from sidedoor.dataplane.desired import Cluster, Door
 from sidedoor.dataplane.driver import Place
+from sidedoor.dataplane.port_range import IP_LOCAL_PORT_RANGE, IPPROTO_IP, as_option
 
 CLUSTER = "type.googleapis.com/envoy.config.cluster.v3.Cluster"
 ENDPOINTS = "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment"
@@ -78,10 +80,12 @@ def _tcp_proxy(door: Door) -> Any:
     )
 
 
-def cluster(cluster: Cluster, source: Place, connections_per_target: int) -> Any:
+def cluster(cluster: Cluster, source: Place, connections_per_target: int, ports: tuple[int, int] | None = None) -> Any:
     """The cluster of a load balancer's node and one of its target groups: connects from the node's address.
 
-    ``connections_per_target``: what this node may have open to one of its targets; a connection beyond that is refused.
+    ``connections_per_target``: what this node may have open to one of its targets. A connection beyond that is counted, finds
+    no free one of the ``ports`` (None: those of the network), and fails. Were connections to share a pool, it would wait there
+    for the end of another.
     """
     return ClusterConfig(
         name=cluster.name,
@@ -90,10 +94,24 @@ def cluster(cluster: Cluster, source: Place, connections_per_target: int) -> Any
             eds_config=ConfigSource(ads=AggregatedConfigSource(), resource_api_version=ApiVersion.V3)
         ),
         connect_timeout=Duration(seconds=CONNECT_SECONDS),
-        upstream_bind_config=BindConfig(source_address=_address(source, 0).socket_address),
+        upstream_bind_config=BindConfig(
+            source_address=_address(source, 0).socket_address,
+            socket_options=[] if ports is None else [_port_range(ports)],
+        ),
+        connection_pool_per_downstream_connection=True,
         circuit_breakers=_circuit_breakers(connections_per_target),
         **_balancing(cluster.sticky),
         **({"transport_socket": _proxy_protocol()} if cluster.proxy_protocol else {}),
+    )
+
+
+def _port_range(ports: tuple[int, int]) -> Any:
+    return SocketOption(
+        description="IP_LOCAL_PORT_RANGE",
+        level=IPPROTO_IP,
+        name=IP_LOCAL_PORT_RANGE,
+        buf_value=as_option(ports),
+        state=SocketOption.STATE_PREBIND,
     )
 
 
