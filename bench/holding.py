@@ -11,14 +11,19 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import resource
 import select
 import socket
+import struct
 import sys
 import time
 from collections import Counter
 
 UNDER_WAY = 200
+SERVERS, SERVED_BY_ONE = 4, 16_000
+IP_BIND_ADDRESS_NO_PORT, IP_LOCAL_PORT_RANGE = 24, 51
+RANGE = struct.pack("=I", 64_999 << 16 | 10_000)
 PATIENCE_SECONDS = 30.0
 FILES = 65_000
 
@@ -35,14 +40,24 @@ def allow_files() -> None:
 
 
 def serve(address: str, port: int) -> None:
+    """Several processes at one listening socket, as one may not have enough open files."""
     listening = socket.create_server((address, port), backlog=4096)
     listening.setblocking(False)
+    for _ in range(SERVERS - 1):
+        if os.fork() == 0:
+            break
+    serve_on(listening)
+
+
+def serve_on(listening: socket.socket) -> None:
     poll, connections = select.epoll(), {}
     poll.register(listening, select.EPOLLIN)
     while True:
         for descriptor, _ in poll.poll():
             if descriptor == listening.fileno():
                 accept_all(listening, poll, connections)
+                if len(connections) >= SERVED_BY_ONE:
+                    poll.unregister(listening)
             elif not echo(connections[descriptor]):
                 connections.pop(descriptor).close()
 
@@ -72,8 +87,8 @@ def echo(connection: socket.socket) -> bool:
 
 
 class Holder:
-    def __init__(self, address: str, port: int) -> None:
-        self._where = (address, port)
+    def __init__(self, address: str, port: int, source: str | None) -> None:
+        self._where, self._source = (address, port), source
         self._held: list[socket.socket] = []
 
     def open(self, count: int) -> dict[str, object]:
@@ -91,6 +106,10 @@ class Holder:
     def _begin(self) -> socket.socket:
         made = socket.socket()
         made.setblocking(False)
+        if self._source is not None:
+            made.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
+            made.setsockopt(socket.IPPROTO_IP, IP_LOCAL_PORT_RANGE, RANGE)
+            made.bind((self._source, 0))
         made.connect_ex(self._where)
         return made
 
@@ -138,8 +157,8 @@ def exchange(connections: list[socket.socket], word: str) -> tuple[list[socket.s
     return good, bad
 
 
-def hold(address: str, port: int) -> None:
-    holder = Holder(address, port)
+def hold(address: str, port: int, source: str | None = None) -> None:
+    holder = Holder(address, port, source)
     for line in sys.stdin:
         verb, *numbers = line.split()
         print(json.dumps(getattr(holder, verb)(*map(int, numbers))), flush=True)
@@ -147,4 +166,4 @@ def hold(address: str, port: int) -> None:
 
 if __name__ == "__main__":
     allow_files()
-    {"serve": serve, "hold": hold}[sys.argv[1]](sys.argv[2], int(sys.argv[3]))
+    {"serve": serve, "hold": hold}[sys.argv[1]](sys.argv[2], int(sys.argv[3]), *sys.argv[4:])
