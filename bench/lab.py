@@ -192,7 +192,8 @@ def inside(state: Path, place: str, *command: str) -> list[str]:
 
 def said(state: Path, place: str, *command: str, seconds: float = 60) -> str:
     """What a command inside a namespace prints. Raises ``RuntimeError`` with what it says where it fails."""
-    done = subprocess.run(inside(state, place, *command), capture_output=True, text=True, timeout=seconds, check=False)
+    where = inside(state, place, *command)
+    done = subprocess.run(where, capture_output=True, text=True, timeout=seconds, check=False, start_new_session=True)
     if done.returncode != 0:
         raise RuntimeError(f"{' '.join(command)}: {done.stdout} {done.stderr}")
     return done.stdout

@@ -1,6 +1,7 @@
 """The programs around Sidedoor in the benches of the data plane: the server behind it, and HAProxy and nginx in its place.
 
-All run in namespaces of the system. HAProxy and nginx stand where Envoy has its sockets, in the VPC's router: they listen on
+All run in namespaces of the system, each in a session of its own as Envoy is, so that the scheduler's groups of sessions
+(sched_autogroup) treat them alike. HAProxy and nginx stand where Envoy has its sockets, in the VPC's router: they listen on
 the endpoint's address, on ports of their own, and connect from the address of the load balancer's node. As many workers or
 threads as Envoy has, no log, no health checks, no splice(2) unless told so (HAProxy's default; nginx has none).
 """
@@ -37,7 +38,10 @@ class Program:
 def start(state: Path, place: str, name: str, *command: str) -> Program:
     log = (state / f"{name}.log").open("wb")
     with log:
-        return Program(subprocess.Popen(inside(state, place, *command), stdin=subprocess.DEVNULL, stdout=log, stderr=log))
+        started = subprocess.Popen(
+            inside(state, place, *command), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+        )
+        return Program(started)
 
 
 def server(state: Path, place: str, address: str, plain: int, with_header: int) -> Program:

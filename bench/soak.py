@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import random
 import statistics
@@ -39,6 +40,7 @@ LISTENERS = {"plain": PLAIN, "proxy": WITH_HEADER, "choosy": PLAIN}
 STEADY, COMING = 2, 3
 SAMPLE_SECONDS = 10.0
 MOST_ENDPOINTS = 12
+MOST_SHOWN = 30
 
 GROWTH_MB, GROWTH_PART = 8.0, 0.05
 """What the last quarter's median may be above the second quarter's: the larger of the two."""
@@ -313,14 +315,24 @@ def soak(site: Site, options: argparse.Namespace) -> tuple[Changes, Samples]:
         time.sleep(max(0, due - time.monotonic()))
         due = max(due + 1, time.monotonic())
         if time.monotonic() >= sample_due:
-            samples.append((time.monotonic() - start, {part: memory_mb(pid) for part, pid in pids.items()}))
+            samples.append((time.monotonic() - start, memory(pids)))
             sample_due += SAMPLE_SECONDS
         changes.one()
     return changes, samples
 
 
+def memory(pids: dict[str, int]) -> dict[str, float]:
+    """MB of each part; one that has ended has none, and the report says so of it."""
+    found = {}
+    for part, pid in pids.items():
+        with contextlib.suppress(FileNotFoundError):
+            found[part] = memory_mb(pid)
+    return found
+
+
 def growth(samples: Samples, part: str) -> tuple[float, float, float, float, bool]:
     """Median MB of the second and the last quarter, the most, MB an hour of the later three quarters; whether it is flat."""
+    samples = [one for one in samples if part in one[1]]
     values = [sample[part] for _, sample in samples]
     quarter = max(1, len(values) // 4)
     early, late = statistics.median(values[quarter : 2 * quarter] or values), statistics.median(values[-quarter:])
@@ -335,27 +347,33 @@ def report(
     options: argparse.Namespace,
     changes: Changes,
     samples: Samples,
-    before: Standing,
-    after: Standing,
+    standings: tuple[Standing, Standing, Standing],
     figures: list[dict[str, Any]],
 ) -> tuple[str, bool]:
-    """The report, and whether everything is as it should be."""
+    """The report, and whether everything is as it should be. ``standings``: before, at the end of the changes, after all."""
+    before, _, after = standings
     errors = [one for of_one in figures for one in of_one["errors"]]
     touched = [one for one in errors if one["kind"] == "long" and one["server"].startswith("coming")]
     broken = [one for one in errors if one not in touched]
-    total = {name: sum(one.get(name, 0) for one in figures) for name in ("long flows", "short connections", "bytes")}
+    total: Counter[str] = Counter()
+    for one in figures:
+        total.update({name: value for name, value in one.items() if isinstance(value, int)})
     held = options.flows * sum(len(one.endpoints) for one in site.consumers)
     remains = left(before, after)
-    memory = [(part, growth(samples, part)) for part in before.pids]
-    good = not (broken or changes.wrong or remains) and all(flat for _, (*_, flat) in memory)
+    grown = [(part, growth(samples, part)) for part in before.pids]
+    good = not (broken or changes.wrong or remains) and all(flat for _, (*_, flat) in grown)
     text = [
         "# Soak",
         f"`bench/soak.py --minutes {options.minutes:g} --seed {options.seed} --flows {options.flows}`: "
         + ("everything is as it should be." if good else "**something is wrong, see below.**"),
         "\n".join(rows(
             ("traffic", ""),
-            ("flows held open all the time, and bytes checked over all", f"{held}, {total['bytes']:,}"),
-            ("the oldest flow at the end lived", f"{max(one['oldest'] for one in figures):.0f} s"),
+            ("flows open at one time", held),
+            ("of them open from the first second to the last", held - held // 2),
+            ("the oldest at the end had lived", f"{max(one['oldest'] for one in figures):.0f} s"),
+            ("flows over all", f"{total['long flows']:,}"),
+            ("of them to targets that came later", f"{total['to targets that came later']:,}"),
+            ("bytes sent, received and compared", f"{total['bytes']:,}"),
             ("short connections", f"{total['short connections']:,}"),
             ("errors of connections that nothing had touched", len(broken)),
             ("long flows that ended with a target that was deregistered", len(touched)),
@@ -364,17 +382,17 @@ def report(
         "\n".join(rows(
             ("memory, MB", "second quarter", "last quarter", "most", "MB an hour", "flat"),
             *((part, f"{early:.1f}", f"{late:.1f}", f"{most:.1f}", f"{slope:+.1f}", "yes" if flat else "**no**")
-              for part, (early, late, most, slope, flat) in memory),
+              for part, (early, late, most, slope, flat) in grown),
         )),
         f"Flat: the last quarter's median is at most {GROWTH_MB:g} MB or {GROWTH_PART:.0%} above the second quarter's; "
         f"sampled each {SAMPLE_SECONDS:g} s, {len(samples)} times.",
         "\n".join(rows(
-            ("after everything was deleted", "before", "after"),
-            ("namespaces", len(before.namespaces), len(after.namespaces)),
-            ("listeners and clusters in Envoy", len(before.configured), len(after.configured)),
-            *((f"open files of {part}", before.files[part], after.files[part]) for part in before.files),
+            ("", "before", "at the end", "when all was deleted"),
+            ("namespaces", *(len(one.namespaces) for one in standings)),
+            ("listeners, clusters and hosts in Envoy", *(len(one.configured) for one in standings)),
+            *((f"open files of {part}", *(one.files[part] for one in standings)) for part in before.files),
         )),
-        *(f"Wrong: {one}" for one in [*broken, *changes.wrong, *(f"left: {one}" for one in remains)]),
+        *(f"Wrong: {one}" for one in [*changes.wrong, *(f"left: {one}" for one in remains), *broken][:MOST_SHOWN]),
     ]  # fmt: skip
     return "\n\n".join(text), good
 
@@ -394,12 +412,13 @@ def main() -> None:
         site.build()
         try:
             changes, samples = soak(site, options)
+            during = standing(system)
             figures = [one.ask("stop") for one in site.consumers]
         finally:
             site.end_programs()
         site.take_down()
         after = settled(system, before)
-        text, good = report(site, options, changes, samples, before, after, figures)
+        text, good = report(site, options, changes, samples, (before, during, after), figures)
     print(text)
     if options.report:
         options.report.write_text(text + "\n")

@@ -21,6 +21,7 @@ from typing import Any
 
 PATIENCE_SECONDS = 20.0
 SHORT_EVERY_SECONDS = 0.05
+SHORTEST_LIFE_SECONDS, LONGEST_LIFE_SECONDS = 5.0, 60.0
 SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
 AWS_TLV, VPC_ENDPOINT_ID = 0xEA, 1
 
@@ -134,25 +135,33 @@ class Driver:
                 return
 
     async def _long(self, number: int, door: Door) -> None:
-        """One flow after the other, each for as long as it lives. Where it ends, that is noted with where it led."""
+        """One flow after the other. Where one ends that should have lived, that is noted with where it led.
+
+        Every second one ends by itself after up to a minute, so that there are some to targets that came later.
+        """
         while True:
-            server = "?"
-            key = hash((number, door))
+            server, key = "?", hash((number, door))
+            life = self.random.uniform(SHORTEST_LIFE_SECONDS, LONGEST_LIFE_SECONDS) if number % 2 else float("inf")
             try:
                 flow = await Flow.open(door)
                 server = flow.server
                 self.ages[key] = time.monotonic()
                 self.counts["long flows"] += 1
-                while True:
-                    block = self.random.randbytes(self.random.randint(1, 20_000))
-                    await flow.exchange(block)
-                    self.counts["bytes"] += len(block)
-                    await asyncio.sleep(self.random.uniform(0.05, 1.0))
+                self.counts["to targets that came later"] += server.startswith("coming")
+                await self._talk(flow, self.ages[key] + life)
             except (OSError, EOFError, TimeoutError, Wrong) as error:
                 self._note("long", door, server, error)
                 await asyncio.sleep(0.2)
             finally:
                 self.ages.pop(key, None)
+
+    async def _talk(self, flow: Flow, end: float) -> None:
+        while time.monotonic() < end:
+            block = self.random.randbytes(self.random.randint(1, 20_000))
+            await flow.exchange(block)
+            self.counts["bytes"] += len(block)
+            await asyncio.sleep(self.random.uniform(0.05, 1.0))
+        flow.writer.close()
 
     async def _shorts(self) -> None:
         while True:
