@@ -1,6 +1,6 @@
 """What a connection through an endpoint costs beside HAProxy, nginx and no proxy at all, in one run.
 
-    python bench/datapath.py [--rounds 7] [--seconds 3] [--spread]
+    python bench/datapath.py [--rounds 7] [--seconds 3] [--spread] [--profile]
 
 Builds one VPC through boto3 against a ``sidedoor up`` of its own: a client in one subnet, a server in another, an endpoint
 to it. HAProxy and nginx (both from the distribution's packages) stand in the same place as Envoy, see ``proxies.py``; the
@@ -21,11 +21,12 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import proxies
+import spent
 from lab import PROVIDER, Account, cpu_seconds, envoy_pid, inside, rows, said
 
 from sidedoor.demo.system import System, running, until
@@ -207,6 +208,31 @@ def _iperf(bench: Bench, one: Contestant, seconds: float) -> Measured:
     return ({}, None) if IPERF not in one.ports else ({"iperf3": bench.iperf(one, seconds)}, None)
 
 
+def profile(bench: Bench, contestants: list[Contestant]) -> str:
+    """Where the time of a new connection goes, for each that has a proxy, as two tables."""
+    shares, calls = {}, {}
+    for one in contestants:
+        if one.pids():
+
+            def load(seconds: float, one: Contestant = one) -> float:
+                return bench.wrk(one, seconds, LOADED, "-H", "Connection: close")["count"]
+
+            shares[one.name], calls[one.name] = spent.shares(one.pids(), load), spent.calls(one.pids(), load)
+    return "\n\n".join(
+        f"{title}\n\n" + "\n".join(_side_by_side(figures, digits))
+        for title, figures, digits in (
+            ("Parts of the proxy's processor time while it takes new connections, in percent (perf):", shares, 1),
+            ("System calls for one connection (strace):", calls, 1),
+        )
+    )
+
+
+def _side_by_side(figures: dict[str, dict[str, float]], digits: int) -> Iterator[str]:
+    names = list(dict.fromkeys(name for one in figures.values() for name in one))
+    lines = [(name, *(f"{one[name]:.{digits}f}" if name in one else "" for one in figures.values())) for name in names]
+    return rows(("", *figures), *lines)
+
+
 # --- tables -------------------------------------------------------------------------------------------------------
 
 
@@ -253,6 +279,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=3)
     parser.add_argument("--only", default="", help="names of contestants, with | between them")
     parser.add_argument("--spread", action="store_true", help="also the smallest and the largest value of the rounds")
+    parser.add_argument("--profile", action="store_true", help="also where the time of new connections goes (perf, strace)")
     options = parser.parse_args()
     missing = [package for program, package in NEEDED.items() if shutil.which(program) is None]
     if missing or os.geteuid() != 0:
@@ -262,11 +289,14 @@ def main() -> None:
         try:
             contestants = [one for one in bench.start() if not options.only or one.name in options.only.split("|")]
             results = measure(bench, contestants, options.rounds, options.seconds)
+            profiled = profile(bench, contestants) if options.profile else ""
         finally:
             bench.stop()
         version = subprocess.check_output(["haproxy", "-v"], text=True).split()[2]
         print(f"{options.rounds} rounds of {options.seconds:g} s, {bench.workers} workers each, HAProxy {version}.\n")
         print(report(results, contestants, options.spread))
+        if options.profile:
+            print("\n" + profiled)
 
 
 if __name__ == "__main__":

@@ -80,6 +80,8 @@ class Site:
     def __init__(self, system: System) -> None:
         self.system = system
         self.provider = Account(system, PROVIDER)
+        self.programs: list[subprocess.Popen[str]] = []
+        self.consumers: list[Consumer] = []
         self.accounts = [Account(system, one) for one in (CONSUMER, OTHER_CONSUMER)]
 
     def build(self) -> None:
@@ -89,7 +91,9 @@ class Site:
         self.programs = [self._serve(number, one) for number, one in enumerate(self.servers)]
         self.balancers, self.groups, self.services = {}, {}, {}
         for name, port in LISTENERS.items():
-            group = provider.group(name, self.subnet, port, proxy=port == WITH_HEADER, HealthCheckIntervalSeconds=5)
+            group = provider.group(
+                name, self.subnet, port, proxy=port == WITH_HEADER, HealthCheckIntervalSeconds=5, HealthyThresholdCount=2
+            )
             delay = [{"Key": "deregistration_delay.timeout_seconds", "Value": "5"}]
             provider.elb.modify_target_group_attributes(TargetGroupArn=group, Attributes=delay)
             provider.register(group, *((one.address, port) for one in self.servers[:STEADY]))
@@ -97,7 +101,7 @@ class Site:
             provider.forward(self.balancers[name], port, group)
             self.services[name] = provider.service(self.balancers[name], acceptance=name == "choosy")
         for group in self.groups.values():
-            provider.healthy(group, STEADY)
+            provider.healthy(group, STEADY, 90)
         self.consumers = [self._consumer(one) for one in self.accounts]
 
     def _serve(self, number: int, where: Workload) -> subprocess.Popen[str]:
@@ -406,17 +410,17 @@ def main() -> None:
     options = parser.parse_args()
     with running("--dev", "--network", "netns") as system:
         site = Site(system)
-        site.build()  # Once for nothing, so that what is loaded and opened only once is there before.
-        site.take_down()
-        before = settled(system, None)
-        site.build()
         try:
+            site.build()  # Once for nothing, so that what is loaded and opened only once is there before.
+            site.take_down()
+            before = settled(system, None)
+            site.build()
             changes, samples = soak(site, options)
             during = standing(system)
             figures = [one.ask("stop") for one in site.consumers]
+            site.take_down()
         finally:
             site.end_programs()
-        site.take_down()
         after = settled(system, before)
         text, good = report(site, options, changes, samples, (before, during, after), figures)
     print(text)

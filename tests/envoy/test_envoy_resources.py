@@ -51,6 +51,7 @@ def test_a_door_is_a_listener_in_the_consumers_namespace() -> None:
         "filter_chains": [{"filters": [{"name": "envoy.filters.network.tcp_proxy", "typed_config": proxy}]}],
         "enable_reuse_port": False,
         "tcp_backlog_size": 4096,
+        "per_connection_buffer_limit_bytes": 262_144,
     }
 
 
@@ -66,6 +67,7 @@ def test_a_cluster_connects_from_the_nodes_address_in_the_providers_namespace() 
         "type": "EDS",
         "eds_cluster_config": {"eds_config": {"ads": {}, "resource_api_version": "V3"}},
         "connect_timeout": "5s",
+        "per_connection_buffer_limit_bytes": 262_144,
         "lb_policy": "RANDOM",
         "upstream_bind_config": {
             "source_address": {

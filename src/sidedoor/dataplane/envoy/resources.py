@@ -42,6 +42,10 @@ UNLIMITED = 2**32 - 1
 
 LISTEN_BACKLOG = 4096
 
+BUFFER_BYTES = 256 * 1024
+"""What is held of a connection for a peer that does not read, each way. Envoy's own limit, 1 MiB, moves no gigabyte cheaper,
+and 32 KiB take half as much time again for one (measured with 1.40)."""
+
 MAGLEV_TABLE = 16_381
 """A prime: 32 slots for each of the 500 targets that an NLB takes in a zone. Envoy's own 65,537 costs four times as much."""
 
@@ -66,6 +70,7 @@ def listener(door: Door, place: Place) -> Any:
         ],
         enable_reuse_port=BoolValue(value=False),
         tcp_backlog_size=UInt32Value(value=LISTEN_BACKLOG),
+        per_connection_buffer_limit_bytes=UInt32Value(value=BUFFER_BYTES),
     )
 
 
@@ -94,6 +99,7 @@ def cluster(cluster: Cluster, source: Place, connections_per_target: int, ports:
             eds_config=ConfigSource(ads=AggregatedConfigSource(), resource_api_version=ApiVersion.V3)
         ),
         connect_timeout=Duration(seconds=CONNECT_SECONDS),
+        per_connection_buffer_limit_bytes=UInt32Value(value=BUFFER_BYTES),
         upstream_bind_config=BindConfig(
             source_address=_address(source, 0).socket_address,
             socket_options=[] if ports is None else [_port_range(ports)],
