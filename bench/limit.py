@@ -26,6 +26,7 @@ from typing import Any
 
 from lab import CONSUMER, PROVIDER, Account, cpu_seconds, descriptors, envoy_pid, inside, memory_mb, rows, said
 
+from sidedoor.dataplane.envoy import tally
 from sidedoor.demo.system import System, running, until
 from sidedoor.settings import CONNECTIONS_PER_TARGET
 
@@ -123,9 +124,9 @@ class Bench:
         return descriptors(self.envoy), int(line.split()[3])
 
     def counted(self) -> int:
-        """How often Envoy found a target full."""
-        text = _admin(self.state / "run" / "admin.sock", "/stats?filter=upstream_cx_overflow$")
-        return sum(int(line.rpartition(":")[2]) for line in text.splitlines())
+        """How often the node had no port left for a connection: PortAllocationErrorCount."""
+        text = _admin(self.state / "run" / "admin.sock", tally.QUESTION)
+        return sum(counts.port_errors for counts in tally.read(text).values())
 
 
 def _admin(path: Path, question: str) -> str:
@@ -175,7 +176,7 @@ def one_more(bench: Bench, total: int) -> dict[str, tuple[object, bool]]:
     milliseconds = (time.monotonic() - start) * 1000
     figures["one more"] = (f"{', '.join(refused['failed']) or 'works'} after {milliseconds:.0f} ms", refused["opened"] == 0)
     counted = bench.counted() - counted
-    figures["how often that was counted (upstream_cx_overflow)"] = (counted, counted == 1 or bool(bench.beside[0].open))
+    figures["how often that was counted (PortAllocationErrorCount)"] = (counted, counted == 1)
     client.ask("close", 1)
     until(lambda: bench.at_target() == total - 1, "the closed connection is gone")
     start = time.monotonic()

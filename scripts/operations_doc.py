@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "operations.md"
 
 TITLES = {
+    "cloudwatch": "CloudWatch: metrics",
     "ec2": "EC2: networks, endpoints and endpoint services",
     "elbv2": "Elastic Load Balancing v2: network load balancers",
     "iam": "IAM: users, roles and access keys",

@@ -6,18 +6,20 @@ Its signature is a form without meaning, which ``--dev`` accepts: the access key
 from __future__ import annotations
 
 import http.client
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
-from botocore.awsrequest import AWSRequest
+from botocore.awsrequest import AWSPreparedRequest, AWSRequest
 from botocore.loaders import Loader
 from botocore.model import OperationModel, ServiceModel
 from botocore.parsers import create_parser
 from botocore.serialize import create_serializer
 
-SCOPES = {"elbv2": "elasticloadbalancing"}
+SCOPES = {"cloudwatch": "monitoring", "elbv2": "elasticloadbalancing"}
 
 
 @cache
@@ -30,19 +32,38 @@ def botocore_model(service: str, operation: str) -> OperationModel:
     return described(service).operation_model(operation)
 
 
+def form_of(service: str) -> str:
+    """The protocol with fields that the service speaks, which may be one of several."""
+    return next(protocol for protocol in ("ec2", "query") if protocol in described(service).metadata["protocols"])
+
+
+def botocore_asks(service: str, operation: str, params: dict[str, Any], protocol: str) -> AWSPreparedRequest:
+    """The unsigned request in which botocore sends an input in this protocol."""
+    model = botocore_model(service, operation)
+    request = create_serializer(protocol).serialize_to_request(params, model)
+    url = f"http://localhost{request['url_path']}"
+    return AWSRequest(method="POST", url=url, data=request["body"], headers=request["headers"]).prepare()
+
+
 def botocore_sends(service: str, operation: str, params: dict[str, Any]) -> str:
     """The form body in which botocore sends an input."""
-    model = botocore_model(service, operation)
-    request = create_serializer(model.service_model.resolved_protocol).serialize_to_request(params, model)
-    body = AWSRequest(method="POST", url="http://localhost/", data=request["body"]).prepare().body
+    body = botocore_asks(service, operation, params, form_of(service)).body
     return body.decode() if isinstance(body, bytes) else body
 
 
-def botocore_reads(service: str, operation: str, body: bytes, status: int = 200) -> dict[str, Any]:
+def botocore_reads(
+    service: str,
+    operation: str,
+    body: bytes,
+    status: int = 200,
+    *,
+    protocol: str | None = None,
+    headers: Mapping[str, str] = MappingProxyType({}),
+) -> dict[str, Any]:
     """What botocore makes of a response. ``ResponseMetadata`` stays in."""
     model = botocore_model(service, operation)
-    parser = create_parser(model.service_model.resolved_protocol)
-    return parser.parse({"body": body, "headers": {}, "status_code": status}, model.output_shape)
+    parser = create_parser(protocol or form_of(service))
+    return parser.parse({"body": body, "headers": headers, "status_code": status}, model.output_shape)
 
 
 @dataclass(frozen=True)

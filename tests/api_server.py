@@ -15,6 +15,7 @@ from pathlib import Path
 import uvicorn
 
 from sidedoor.app.control_plane import ControlPlane, utc_now
+from sidedoor.aws.door import Heard
 from sidedoor.demo.system import until
 from sidedoor.store.engine import Store
 
@@ -22,9 +23,11 @@ STARTS_IN = 60.0
 
 
 @contextlib.contextmanager
-def served_here(store: Store, *, dev: bool = True, clock: Callable[[], datetime] = utc_now) -> Iterator[str]:
+def served_here(
+    store: Store, *, dev: bool = True, clock: Callable[[], datetime] = utc_now, heard: Heard | None = None
+) -> Iterator[str]:
     """The URL of the API over this store, served by a thread of this process."""
-    app = ControlPlane(store, dev=dev, clock=clock).application()
+    app = ControlPlane(store, dev=dev, clock=clock).application(heard)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         server = uvicorn.Server(uvicorn.Config(app, lifespan="off", ws="none", log_config=None))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 
 import dns.flags
@@ -108,6 +109,29 @@ async def authority() -> AsyncIterator[Authority]:
         transport.close()
         listening.close()
         await listening.wait_closed()
+
+
+@contextlib.contextmanager
+def dns_server() -> Iterator[Authority]:
+    """A DNS server of our own, on a thread of its own."""
+    started, ended, found = threading.Event(), asyncio.Event(), []
+    loops: list[asyncio.AbstractEventLoop] = []
+
+    async def serve() -> None:
+        loops.append(asyncio.get_running_loop())
+        async with authority() as server:
+            found.append(server)
+            started.set()
+            await ended.wait()
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()))
+    thread.start()
+    try:
+        assert started.wait(10)
+        yield found[0]
+    finally:
+        loops[0].call_soon_threadsafe(ended.set)
+        thread.join()
 
 
 def _pair() -> tuple[socket.socket, socket.socket]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from botocore.model import Shape
@@ -152,6 +153,7 @@ MEMBERS: Mapping[str, Mapping[str, str]] = {
     },
     "sns": {"TopicArn": "topic", "TargetArn": "topic", "ResourceArn": "topic", "SubscriptionArn": "subscription"},
     "sts": {"RoleArn": "role_arn", "AccessKeyId": "access_key"},
+    "cloudwatch": {},
 }  # fmt: skip
 SPECIAL = {
     ("ReplaceNetworkAclAssociation", "AssociationId"): "acl_association",
@@ -242,6 +244,9 @@ PRESENT_PERMISSION = [{"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "IpRan
 ENTRY = {"RuleNumber": 7, "Protocol": "-1", "RuleAction": "allow", "Egress": False, "CidrBlock": "10.0.0.0/8"}
 OUT = "0.0.0.0/0"
 CERTIFICATE = f"arn:aws:acm:{REGION}:123456789012:certificate/12345678-1234-1234-1234-123456789012"
+METRIC = {"Namespace": "AWS/PrivateLinkEndpoints", "MetricName": "BytesProcessed"}
+METRIC_STAT = {"Metric": METRIC, "Period": 60, "Stat": "Sum"}
+TODAY = {"StartTime": datetime(2026, 1, 2, tzinfo=UTC), "EndTime": datetime(2026, 1, 3, tzinfo=UTC)}
 
 MORE: Mapping[str, Mapping[str, Any]] = {
     "ModifyVpcEndpointPayerResponsibility": {"Scope": "vpc-endpoint-charges", "PayerResponsibility": "vpc-endpoint-account"},
@@ -350,6 +355,8 @@ MORE: Mapping[str, Mapping[str, Any]] = {
     "RemovePermission": {"Label": "one"},
     "SetTopicAttributes": {"AttributeName": "DisplayName", "AttributeValue": "news"},
     "AssumeRole": {"RoleSessionName": "session"},
+    "GetMetricData": {"MetricDataQueries": [{"Id": "a", "MetricStat": METRIC_STAT}], **TODAY},
+    "GetMetricStatistics": {**METRIC, **TODAY, "Period": 60, "Statistics": ["Sum"]},
 }
 """What an operation needs besides the ids of things that are there."""
 

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -379,6 +379,7 @@ def test_the_health_of_a_target_is_kept_as_reported_last(site: Site) -> None:
 
         found = TargetReport(target_id=target.id, target_group_id=group, state=HealthState.HEALTHY, reason=None)
         for told in (
+            replace(found, state=HealthState.INITIAL, reason=HealthReason.INITIAL_CHECKS),
             found,
             replace(found, state=HealthState.UNHEALTHY, reason=HealthReason.MISMATCH, codes=(500, 503)),
             replace(found, state=HealthState.UNHEALTHY, reason=HealthReason.TIMEOUT),
@@ -386,6 +387,9 @@ def test_the_health_of_a_target_is_kept_as_reported_last(site: Site) -> None:
             reports.target(told)
             reports.target(replace(told, target_id="one that was deregistered"))
             await until(lambda told=told: kept() == [told])
+        anew = replace(found, state=HealthState.INITIAL, reason=HealthReason.INITIAL_CHECKS)
+        await link.feed.report({"targets": [asdict(anew) | {"id": target.id}]})
+        assert kept() == [told], "an agent that looks anew has found nothing yet"
         sending.cancel()
         await asyncio.wait([sending])
 

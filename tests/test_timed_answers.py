@@ -17,6 +17,8 @@ from api_client import botocore_model
 from sidedoor import errors
 from sidedoor.api import OPERATIONS
 from sidedoor.call import TIMED, Call, Settings, only_reads
+from sidedoor.metrics.model import Datum, Unit, sample, series
+from sidedoor.metrics.record import record
 from sidedoor.store.engine import Store
 from world import World, root
 
@@ -50,7 +52,10 @@ def ground(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     def ask(service: str, operation: str, /, **request: Any) -> dict[str, Any]:
         return world.ask(OPERATIONS[service][operation], account=ACCOUNT, **request)
 
-    yield Ground(store, everything.make(ask, ACCOUNT, "a"))
+    have = everything.make(ask, ACCOUNT, "a")
+    counted = series(ACCOUNT, "us-east-1", everything.METRIC["Namespace"], everything.METRIC["MetricName"], {}, Unit.BYTES)
+    record(store, [Datum(series=counted, minute=world.now, statistics=sample(1))], source="agent", now=world.now)
+    yield Ground(store, have)
     store.close()
 
 

@@ -5,6 +5,7 @@ is too far back, or it names none, it gets everything (``complete``) and then th
 may be empty, leads to the present.
 Rule 2: a line of the feed says what a record is now, not what happened to it; a commit only wakes the reader up.
 Rule 3: a report changes a record only where it speaks of the generation that the record has (``endpoints/lifecycle.py``).
+Rule 4: what was counted may come more than once, and is kept once.
 
 The link is a Unix socket that the operating system lets only our own user open; it never listens on a network address.
 """
@@ -14,8 +15,10 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Iterator, Mapping
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from starlette.applications import Starlette
@@ -25,9 +28,12 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from sidedoor import codec
+from sidedoor.counters import series
+from sidedoor.counters.model import Told
 from sidedoor.endpoints import lifecycle
 from sidedoor.loadbalancers.model import HealthReason, HealthState, LoadBalancerState, TargetHealth
-from sidedoor.store.engine import Store
+from sidedoor.metrics.record import record
+from sidedoor.store.engine import DatabaseUnavailable, Store
 from sidedoor.store.schema import FED
 from sidedoor.store.tables import Tables
 
@@ -39,14 +45,17 @@ POLL_SECONDS = 1.0
 
 
 class Agents:
-    """The link. ``applied``: the revision that the agent last reported as applied, None before the first."""
+    """The link. ``applied``: the revision that the agent last reported as applied, None before the first. ``told``: what it
+    counted, as it told last."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Store, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._store, self._clock = store, clock
         self._streams: set[asyncio.Event] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
         self.applied: int | None = None
+        self.told: Told | None = None
+        self._told_at = 0.0
         self._unwatch = store.watch(self._wake)
 
     def application(self) -> Starlette:
@@ -57,6 +66,16 @@ class Agents:
                 Route("/v1/report", self._report, methods=["POST"]),
             ]
         )
+
+    @property
+    def followers(self) -> int:
+        """How many agents follow the feed."""
+        return len(self._streams)
+
+    @property
+    def silence(self) -> float | None:
+        """Seconds since an agent told what it counted, None before it did."""
+        return None if self.told is None else time.monotonic() - self._told_at
 
     def close(self) -> None:
         """Ends all streams, so that the server can stop."""
@@ -122,13 +141,19 @@ class Agents:
             body = await request.json()
         except ClientDisconnect:
             return Response(status_code=400)  # The agent ended in the midst of it; the next one reports again.
-        await run_in_threadpool(self._take, body)
+        try:
+            await run_in_threadpool(self._take, body)
+        except DatabaseUnavailable as error:
+            log.error("a report of the agent's could not be kept: %s", error, extra={"action": "agents.no_database"})
+            return Response(status_code=503)  # The agent sends it again.
         revision = body.get("revision")
         if revision is not None:
             self.applied = revision
         return JSONResponse({})
 
     def _take(self, body: Mapping[str, Any]) -> None:
+        if "counters" in body:
+            self._take_counters(codec.from_document(body["counters"], Told))
         if not any(body.get(part) for part in ("endpoints", "load_balancers", "targets")):
             return
         with self._store.write() as tables:
@@ -138,6 +163,13 @@ class Agents:
                 _activate(tables, balancer_id)
             for report in body.get("targets", ()):
                 _take_target(tables, report)
+
+    def _take_counters(self, told: Told) -> None:
+        """Keeps the minutes. They are told again where this fails, or its answer does not arrive."""
+        if told.minutes:
+            minutes = (datum for minute in told.minutes for datum in series.data(minute))
+            record(self._store, minutes, source=told.source, now=self._clock())
+        self.told, self._told_at = told, time.monotonic()
 
 
 def _line(message: Mapping[str, Any]) -> bytes:
@@ -213,9 +245,12 @@ def _activate(tables: Tables, balancer_id: str) -> None:
 
 
 def _take_target(tables: Tables, report: Mapping[str, Any]) -> None:
-    if tables.targets.find(report["id"]) is None:
+    target = tables.targets.find(report["id"])
+    if target is None or target.draining_since is not None:
         return
     found = tables.target_health.find(report["id"])
+    if found is not None and report["state"] == HealthState.INITIAL:
+        return  # An agent that was started anew looks at all targets again; what was known of them stands until it has.
     told = TargetHealth(
         id=report["id"], target_group_id=report["target_group_id"], state=HealthState(report["state"]),
         reason=HealthReason(report["reason"]) if report.get("reason") else None, codes=tuple(report.get("codes", ())),

@@ -27,6 +27,8 @@ from sidedoor.instances import attributes as instance_attributes
 from sidedoor.instances import operations as instances
 from sidedoor.loadbalancers import certificates, listeners, load_balancers, rules, ssl_policies, target_groups, targets
 from sidedoor.loadbalancers import tags as load_balancer_tags
+from sidedoor.metrics import operations as metrics
+from sidedoor.metrics import queries
 from sidedoor.networks import (
     cidr_blocks,
     classic_link,
@@ -51,6 +53,11 @@ from sidedoor.services import operations as services
 from sidedoor.services import permissions, private_dns
 
 OPERATIONS: Mapping[str, Mapping[str, Operation]] = {
+    "cloudwatch": {
+        "GetMetricData": queries.get_metric_data,
+        "GetMetricStatistics": metrics.get_metric_statistics,
+        "ListMetrics": metrics.list_metrics,
+    },
     "ec2": {
         "AcceptVpcEndpointConnections": connections.accept_vpc_endpoint_connections,
         "DescribeVpcEndpointConnections": connections.describe_vpc_endpoint_connections,

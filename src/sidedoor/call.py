@@ -13,7 +13,7 @@ from typing import Any
 from sidedoor import errors, ids
 from sidedoor.identity.model import Caller
 from sidedoor.store.engine import Store
-from sidedoor.store.schema import ClientToken, OutboxEvent
+from sidedoor.store.schema import ClientToken
 from sidedoor.store.tables import Tables
 
 log = logging.getLogger("sidedoor.api")
@@ -42,7 +42,11 @@ OLD_TOKENS_AT_ONCE = 20
 
 
 TIMED = frozenset(
-    {"DescribeInstanceAttribute", "DescribeInstanceCreditSpecifications", "DescribeInstanceStatus", "DescribeInstances"}
+    {
+        *("DescribeInstanceAttribute", "DescribeInstanceCreditSpecifications", "DescribeInstanceStatus", "DescribeInstances"),
+        *("GetMetricData", "GetMetricStatistics", "ListMetrics"),
+        "DescribeTargetHealth",
+    }
 )
 """Reading operations whose answer changes with time alone."""
 
@@ -91,15 +95,6 @@ class Call:
         """Tells the operator the true reason that an answer hides from the caller."""
         context = {"action": action, "request_id": self.request_id, "caller": self.caller.arn, **facts}
         log.info("%s: %s", self.operation, reason, extra=context)
-
-    def remember_event(self, name: str, *, service_id: str, endpoint_id: str, account: str, **body: str) -> None:
-        """Writes an event to the outbox, in this transaction. ``account`` is the service's owner."""
-        self.tables.events.add(
-            OutboxEvent(
-                id=self.new_id("evt"), account=account, region=self.region, name=name, service_id=service_id,
-                endpoint_id=endpoint_id, created=self.now, body=body,
-            )
-        )  # fmt: skip
 
     def replayed(self, request: Request) -> str | None:
         """The id of the resource that an earlier request with this ClientToken made, or None.

@@ -1,4 +1,5 @@
-"""The command line: up · serve · agent · exec · plan · doctor · accounts · dns.
+"""The command line: up · serve · agent · exec · attach · detach · attachments · plan · doctor · accounts · dns ·
+mail · events.
 
 Rule 1: a command's error is one sentence that says what to do, and exit status 2.
 Rule 2: a command imports what it needs when it runs, so that ``sidedoor exec`` does not wait for what only ``serve`` needs.
@@ -37,14 +38,33 @@ def _serve_options(command: F) -> F:
                      help="URL of the database, for example postgresql://user@host/name; default: SQLite in --state."),
         click.option("--dev", is_flag=True,
                      help="Accept any secret; a 12-digit access key id is that account. For tests only."),
+        click.option("--metrics", default=None, metavar="HOST:PORT",
+                     help="Serve /metrics for Prometheus here, to all who can connect: it names every account's resources."),
         click.option("--verify-dns", default=OWN, show_default=True, metavar="own|host|trust|ADDRESS[:PORT]",
                      help="What proves a private DNS name: only the records of `sidedoor dns`; or also the host's DNS servers, "
                      "or the one at ADDRESS; or nothing has to (trust)."),
         click.option("--verify-dns-seconds", type=click.FloatRange(1, 3600), default=60.0, show_default=True,
                      help="How often a private DNS name that waits for its proof is looked at."),
+        *_delivery_options(),
     ):  # fmt: skip
         command = option(command)
     return command
+
+
+def _delivery_options() -> tuple[Callable[[F], F], ...]:
+    return (
+        click.option("--public-url", default=None,
+                     help="Where subscribers of SNS topics reach the API, for links that they are sent; default: --listen."),
+        click.option("--smtp", default=None, metavar="URL",
+                     help="Server that takes mail to subscribers: smtp://host:25, smtps://user:password@host. Without it mail "
+                     "lands in `mail` under --state, and `sidedoor mail` shows it."),
+        click.option("--mail-from", default="no-reply@sidedoor.invalid", show_default=True,
+                     help="Address that mail to subscribers comes from."),
+        click.option("--sqs", default=None, metavar="URL",
+                     help="The SQS in which subscribers' queues are; its keys come from the environment, as boto3 has them."),
+        click.option("--deliver-to", multiple=True, metavar="CIDR",
+                     help="Let HTTP subscribers have these addresses, though they are loopback or link-local."),
+    )  # fmt: skip
 
 
 def _agent_options(command: F) -> F:
@@ -56,6 +76,11 @@ def _agent_options(command: F) -> F:
         click.option("--connections-per-target", type=click.IntRange(1, CONNECTIONS_PER_TARGET), show_default=True,
                      default=CONNECTIONS_PER_TARGET,
                      help="Connections that a load balancer's address may have open to one target: fewer, to see the limit."),
+        click.option("--beat-seconds", type=click.FloatRange(0.5, 60), default=10.0, show_default=True,
+                     help="How often to read what was counted; connections that are open are sampled as often."),
+        click.option("--forward-dns", multiple=True, metavar="host|ADDRESS[:PORT]",
+                     help="Who answers in the VPCs for names that are none of ours: the host's DNS servers, or the one at "
+                     "ADDRESS; may be given several times. Without it such names are refused."),
         click.option("--keep-dataplane", is_flag=True, help="Leave namespaces and Envoy running at the end."),
     ):  # fmt: skip
         command = option(command)
@@ -134,8 +159,9 @@ def agent(state: Path, parent: int | None, take_down: bool, **options: Any) -> N
     _follow(parent)
     settings = Settings(state=state.resolve(), **options)
     with locked(settings, "agent"):
+        outside = None if take_down else wiring.outside(settings)
         placement = wiring.enter_placement(settings)
-        asyncio.run(wiring.take_down(settings, placement) if take_down else wiring.run(settings, placement))
+        asyncio.run(wiring.take_down(settings, placement) if take_down else wiring.run(settings, placement, outside))
 
 
 def _follow(parent: int | None) -> None:
@@ -159,6 +185,90 @@ def exec_(state: Path, place: str, command: tuple[str, ...]) -> None:
     from sidedoor.app import workload
 
     workload.run(Settings(state=state.resolve()), place, list(command))
+
+
+@main.command()
+@_state_option
+@click.argument("target")
+@click.option(
+    "--netns", metavar="PID|PATH|NAME|docker:NAME|podman:NAME", help="Put the interface TARGET into this network namespace."
+)
+@click.option("--veth", metavar="NAME", help="Make this veth or tap of the host the port of the interface TARGET.")
+@click.option("--bridge", metavar="NAME", help="Make this bridge of the host a part of the subnet TARGET.")
+@click.option("--name", default="eth0", show_default=True, help="What the interface is called inside the namespace.")
+@click.option("--no-default-route", is_flag=True, help="Lead to the VPC alone, beside the namespace's own way out.")
+@click.option("--no-resolver", is_flag=True, help="Leave a container's /etc/resolv.conf as it is.")
+@click.option(
+    "--wait",
+    type=click.FloatRange(0, 600),
+    default=10.0,
+    show_default=True,
+    help="So many seconds until the command says why it is not attached yet.",
+)
+def attach(
+    state: Path,
+    target: str,
+    netns: str | None,
+    veth: str | None,
+    bridge: str | None,
+    name: str,
+    no_default_route: bool,
+    no_resolver: bool,
+    wait: float,
+) -> None:
+    """Put a container, a veth or tap, or a bridge of this host into a subnet.
+
+    TARGET is an interface (eni-...) or an instance (i-...); with --bridge it is a subnet (subnet-...). It stays attached
+    until `sidedoor detach`, over restarts of Sidedoor and of this host.
+    """
+    from sidedoor.app import attach as wiring
+    from sidedoor.dataplane.attachments import Kind
+
+    given = [(kind, place) for kind, place in ((Kind.NETNS, netns), (Kind.VETH, veth), (Kind.BRIDGE, bridge)) if place]
+    if len(given) != 1:
+        raise SettingsError("Give one of --netns, --veth and --bridge.")
+    status, network = wiring.attach(
+        Settings(state=state.resolve()),
+        target,
+        *given[0],
+        name=name,
+        default_route=not no_default_route,
+        resolver=not no_resolver,
+        wait=wait,
+    )
+    for what, value in network.lines():
+        click.echo(f"{what:16} {value}")
+    if status is None or status.reason:
+        reason = status.reason if status else "No agent runs now; the next one does it."
+        raise SettingsError(f"{target} is not attached yet, and is tried again until `sidedoor detach {target}`: {reason}")
+    if status.hint:
+        click.echo(f"sidedoor: {status.hint}", err=True)
+
+
+@main.command()
+@_state_option
+@click.argument("target")
+def detach(state: Path, target: str) -> None:
+    """Undo `sidedoor attach`: TARGET is the same interface, instance or subnet."""
+    from sidedoor.app import attach as wiring
+
+    if not wiring.detach(Settings(state=state.resolve()), target):
+        raise SettingsError(f"{target} is to be detached, but the agent has not done it yet: is it running?")
+
+
+@main.command()
+@_state_option
+@_json_option
+def attachments(state: Path, as_json: bool) -> None:
+    """List what is attached, and what of it has to wait, and why."""
+    from sidedoor.app import attach as wiring
+
+    found = wiring.listed(Settings(state=state.resolve()))
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+        return
+    for one in found:
+        click.echo(f"{one['Id']:26} {one['Kind']:7} {one['Place']:28} {one['State']:9} {one['Reason']}".rstrip())
 
 
 @main.command()
@@ -277,6 +387,41 @@ def dns_remove(state: Path, database: str | None, name: str, kind: str | None, v
     from sidedoor.app import dns_records as wiring
 
     wiring.remove(Settings(state=state.resolve(), database=database), name, kind, value)
+
+
+@main.command()
+@_state_option
+@_json_option
+@click.argument("number", type=int, required=False)
+def mail(state: Path, as_json: bool, number: int | None) -> None:
+    """List the mails that no SMTP server took, or print the one with this NUMBER."""
+    from sidedoor.app import mail as wiring
+
+    settings = Settings(state=state.resolve())
+    if number is not None:
+        click.echo(wiring.shown(settings, number))
+        return
+    found = wiring.listed(settings)
+    if as_json:
+        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        return
+    for one in found:
+        click.echo(f"{one['Number']:>4}  {one['Date']}  {one['To']}  {one['Subject']}")
+
+
+@main.command()
+@_state_option
+@_database_option
+@_json_option
+@click.option("--follow/--no-follow", default=True, show_default=True, help="Go on with what happens from now on.")
+@click.option("--all", "from_the_first", is_flag=True, help="Begin with the oldest event that is kept, not with now.")
+def events(state: Path, database: str | None, as_json: bool, follow: bool, from_the_first: bool) -> None:
+    """Print what happens to endpoints, a line an event, until Ctrl-C."""
+    from sidedoor.app import events as wiring
+
+    settings = Settings(state=state.resolve(), database=database)
+    for one in wiring.lines(settings, follow=follow, from_the_first=from_the_first, as_json=as_json):
+        click.echo(one)
 
 
 def _print(document: dict[str, str], as_json: bool) -> None:

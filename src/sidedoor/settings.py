@@ -45,10 +45,25 @@ class Settings:
     """How long an accepted endpoint stays ``pending`` at least."""
     connections_per_target: int = CONNECTIONS_PER_TARGET
     """Connections that one load balancer address may have open to one target."""
+    beat_seconds: float = 10.0
+    """How often the agent reads what was counted."""
+    metrics: str | None = None
+    """Where metrics are served for Prometheus, host:port; None: nowhere."""
     verify_dns: str = OWN
     """Who proves private DNS names besides our own records: ``own`` (nobody), ``host``, ``trust``, or a server's address."""
     verify_dns_seconds: float = 60.0
     """How often a name that waits for its proof is looked at."""
+    forward_dns: tuple[str, ...] = ()
+    """Who answers for names that are none of ours: nobody, ``host``, or these servers."""
+    public_url: str | None = None
+    """Where subscribers reach the API, for the links that they are sent; None: where it listens."""
+    smtp: str | None = None
+    """The server that takes mail to subscribers; None: mail lands in ``mail``."""
+    mail_from: str = "no-reply@sidedoor.invalid"
+    sqs: str | None = None
+    """The URL of the SQS in which subscribers' queues are."""
+    deliver_to: tuple[str, ...] = ()
+    """Blocks of addresses that subscribers may have though they are the host's own or link-local."""
     log_level: str = "info"
 
     def __post_init__(self) -> None:
@@ -56,8 +71,13 @@ class Settings:
             raise SettingsError(
                 f"--dev accepts any secret, so it is refused on {self.host}: listen on 127.0.0.1, or leave --dev out."
             )
+        if self.metrics is not None:
+            listen_address(self.metrics)
         if self.verify_dns not in (OWN, HOST, TRUST):
             server_address(self.verify_dns)
+        if self.forward_dns != (HOST,):
+            for one in self.forward_dns:
+                server_address(one, "--forward-dns", (HOST,))
         if len(os.fsencode(self.control_socket)) > SOCKET_PATH_LIMIT:
             raise SettingsError(
                 f"The path {self.control_socket} is too long for a Unix socket: choose a shorter --state directory."
@@ -68,6 +88,16 @@ class Settings:
         """Where the API listens, as a URL has it."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{host}:{self.port}"
+
+    @property
+    def mail(self) -> Path:
+        """The maildir of mails that no server takes."""
+        return self.state / "mail"
+
+    @property
+    def dead_letters(self) -> Path:
+        """Messages that could not be delivered, one file each."""
+        return self.state / "dead-letters"
 
     @property
     def run(self) -> Path:
@@ -94,6 +124,11 @@ class Settings:
         return self.run / "url"
 
     @property
+    def metrics_url_file(self) -> Path:
+        """Holds the URL of the metrics while they are served."""
+        return self.run / "metrics-url"
+
+    @property
     def database_url(self) -> str:
         return self.database or f"sqlite:///{self.state / 'sidedoor.db'}"
 
@@ -118,10 +153,10 @@ def listen_address(text: str) -> tuple[str, int]:
     return host.strip("[]") or "127.0.0.1", int(port)
 
 
-def server_address(text: str) -> tuple[str, int]:
+def server_address(text: str, option: str = "--verify-dns", words: tuple[str, ...] = (OWN, HOST, TRUST)) -> tuple[str, int]:
     """``192.0.2.1``, ``192.0.2.1:5353``, ``2001:db8::1`` or ``[2001:db8::1]:5353`` as (address, port).
 
-    Raises ``SettingsError``.
+    Raises ``SettingsError``, which says that the ``option`` takes one of these ``words`` else.
     """
     bracketed = re.fullmatch(r"\[([^]]+)\](?::([0-9]{1,5}))?", text)
     dotted = re.fullmatch(r"([^:]+)(?::([0-9]{1,5}))?", text)
@@ -133,7 +168,7 @@ def server_address(text: str) -> tuple[str, int]:
         server = ("", 0)
     if not 0 < server[1] <= 65535:
         raise SettingsError(
-            f"{text} is none of {OWN}, {HOST}, {TRUST} and no DNS server's address: give one as --verify-dns, "
+            f"{text} is none of {', '.join(words)} and no DNS server's address: give one as {option}, "
             "for example 192.0.2.53 or 127.0.0.1:5353."
         )
     return server

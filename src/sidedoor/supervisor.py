@@ -35,6 +35,10 @@ END_SECONDS = 20.0
 TAKE_DOWN_SECONDS = 60.0
 
 
+SMTP_VARIABLE = "SIDEDOOR_SERVE_SMTP"
+"""What click reads ``serve --smtp`` from."""
+
+
 class StartupError(Exception):
     """A part does not come up. The message says which; its own last line says why."""
 
@@ -98,7 +102,7 @@ class Supervisor:
 
     def _forget_served(self) -> None:
         """Takes away what a killed ``serve`` left: the address of an API that is no more."""
-        for path in (self._settings.url_file, self._settings.control_socket):
+        for path in (self._settings.url_file, self._settings.metrics_url_file, self._settings.control_socket):
             path.unlink(missing_ok=True)
 
     async def _keep(self, verb: str) -> None:
@@ -117,7 +121,10 @@ class Supervisor:
 
     async def _start(self, *command: str) -> asyncio.subprocess.Process:
         """A child in a session of its own, so that Ctrl-C reaches the supervisor alone."""
-        return await asyncio.create_subprocess_exec(*command, start_new_session=True, stdin=asyncio.subprocess.DEVNULL)
+        environment = {**os.environ, **({SMTP_VARIABLE: self._settings.smtp} if self._settings.smtp else {})}
+        return await asyncio.create_subprocess_exec(
+            *command, start_new_session=True, stdin=asyncio.subprocess.DEVNULL, env=environment
+        )
 
     def _command(self, verb: str) -> Sequence[str]:
         settings = self._settings
@@ -126,11 +133,23 @@ class Supervisor:
         if verb == "serve":
             common += ["--listen", settings.listen]
             common += ["--database", settings.database] if settings.database else []
+            common += ["--metrics", settings.metrics] if settings.metrics else []
             common += ["--verify-dns", settings.verify_dns, "--verify-dns-seconds", str(settings.verify_dns_seconds)]
+            common += self._delivery()
             return [*common, "--dev"] if settings.dev else common
         common += ["--network", settings.network, "--pending-seconds", str(settings.pending_seconds)]
         common += ["--connections-per-target", str(settings.connections_per_target)]
+        common += ["--beat-seconds", str(settings.beat_seconds)]
+        for server in settings.forward_dns:
+            common += ["--forward-dns", server]
         return [*common, "--keep-dataplane"] if settings.keep_dataplane else common
+
+    def _delivery(self) -> list[str]:
+        """How messages get to subscribers. A password in the SMTP server's URL goes by the environment, which is ours alone."""
+        settings = self._settings
+        named = {"--public-url": settings.public_url, "--mail-from": settings.mail_from, "--sqs": settings.sqs}
+        options = [part for name, value in named.items() if value is not None for part in (name, value)]
+        return options + [part for block in settings.deliver_to for part in ("--deliver-to", block)]
 
     async def _announce(self) -> None:
         """Says once where the API is, when it is ready."""

@@ -8,7 +8,7 @@ import shutil
 import socket
 import tempfile
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ import grpc.aio
 from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
 from envoy.service.discovery.v3.ads_pb2_grpc import AggregatedDiscoveryServiceStub
 from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryRequest
+from records import AT
 
 from sidedoor import codec
 from sidedoor.dataplane.agent import Agent
@@ -75,6 +76,10 @@ class Kernel(MemoryDriver):
 
     def cut(self, vpc_id: str, address: str) -> None:
         self._events.append(("cut", vpc_id, address))
+
+    def reset(self, vpc_id: str, source: str, peers: Collection[tuple[str, int]], holder: int | None) -> int:
+        self._events.append(("reset", vpc_id, source, *(f"{address}:{port}" for address, port in sorted(peers))))
+        return len(peers)
 
 
 class Envoy:
@@ -168,7 +173,8 @@ class Stage:
         ads = AdsServer(directory / "xds.sock", on_change=lambda owner: self.agent.envoy_changed(owner))
         self.ads = ads
         self._reports = Reports(self._send)
-        self.agent = Agent(self.kernel, ads, self.cache, self._reports, pending_seconds=pending_seconds)
+        self.now = AT
+        self.agent = Agent(self.kernel, ads, self.cache, self._reports, pending_seconds=pending_seconds, now=lambda: self.now)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import socket
 from dataclasses import replace
@@ -178,6 +179,13 @@ class DriverConformance:
         settle(driver, VPC_A, TWO_SUBNETS)
         driver.cut(VPC_A, "10.0.0.4")
         driver.cut(VPC_C, "10.0.0.4")
+
+    def test_resetting_where_nothing_flows_is_no_error(self, driver: Driver) -> None:
+        settle(driver, VPC_A, TWO_SUBNETS)
+        places = {("10.0.0.5", 80), ("192.0.2.1", 80)}
+        for vpc_id, source in ((VPC_A, "10.0.0.4"), (VPC_A, "10.0.0.99"), (VPC_C, "10.0.0.4")):
+            assert driver.reset(vpc_id, source, places, os.getpid()) == 0
+            assert driver.reset(vpc_id, source, places, None) == 0
 
     def test_after_remove_everything_nothing_stands_and_all_can_be_placed_again(self, driver: Driver) -> None:
         settle(driver, VPC_A, TWO_SUBNETS)

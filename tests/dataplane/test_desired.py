@@ -32,6 +32,7 @@ from sidedoor.dataplane.desired import Host, Network, Segment, Workload
 from sidedoor.dataplane.wanted import Wanted
 from sidedoor.endpoints.model import State
 from sidedoor.loadbalancers.model import ANY_ZONE, HealthState
+from sidedoor.networks.zones import zone_name
 
 CLUSTERS = [f"{node.id}/targetgroup/web/fedcba9876543210" for node in NODES]
 HOSTS = [Host(target=target(zone).id, address=SERVERS[zone].address, port=80) for zone in (0, 1)]
@@ -211,7 +212,7 @@ def test_each_listener_has_doors_of_its_own_with_its_idle_timeout() -> None:
 
 def test_a_vpc_answers_the_regional_name_with_all_addresses_and_zonal_names_with_one() -> None:
     domain = f"{SERVICE}.us-east-1.vpce.amazonaws.com"
-    names = desired.names(wanted(), VPC_C)
+    names = desired.names(wanted(), VPC_C, {})
     assert names.pop(f"{ENDPOINT}-k3x9q2ab.{domain}") == ("10.0.0.10", "10.0.1.10")
     assert sorted(names.values()) == [("10.0.0.10",), ("10.0.1.10",)]
     assert all(name.startswith(f"{ENDPOINT}-k3x9q2ab-us-east-1") and name.endswith(f".{domain}") for name in names)
@@ -219,14 +220,47 @@ def test_a_vpc_answers_the_regional_name_with_all_addresses_and_zonal_names_with
 
 
 def test_no_other_vpc_answers_an_endpoints_names() -> None:
-    assert desired.names(wanted(), VPC_P) == {}
+    assert not any("vpce" in name for name in desired.names(wanted(), VPC_P, {}))
+
+
+def test_a_load_balancers_names_answer_in_its_own_vpc() -> None:
+    names = desired.names(wanted(), VPC_P, {})
+    zonal = [f"{zone_name('111111111111', 'us-east-1', zone)}.shop.elb" for zone in ZONES]
+    assert names == {"shop.elb": ("10.0.0.10", "10.0.1.10"), zonal[0]: ("10.0.0.10",), zonal[1]: ("10.0.1.10",)}
+
+
+@pytest.mark.parametrize(
+    ("out", "addresses"),
+    [
+        pytest.param((), ("10.0.0.10", "10.0.1.10"), id="none"),
+        pytest.param(ZONES[:1], ("10.0.1.10",), id="one"),
+        pytest.param(ZONES, ("10.0.0.10", "10.0.1.10"), id="all"),
+    ],
+)
+def test_names_lead_away_from_zones_that_are_out_unless_all_are_and_zonal_ones_stay(
+    out: tuple[str, ...], addresses: tuple[str, ...]
+) -> None:
+    told = with_private_name("api.example.com")
+    domain = f"{SERVICE}.us-east-1.vpce.amazonaws.com"
+    names = desired.names(told, VPC_C, {BALANCER: out})
+    assert names.pop(f"{ENDPOINT}-k3x9q2ab.{domain}") == names.pop("api.example.com") == addresses
+    assert sorted(names.values()) == [("10.0.0.10",), ("10.0.1.10",)]
+    own = desired.names(told, VPC_P, {BALANCER: out})
+    assert own.pop("shop.elb") == addresses
+    assert sorted(own.values()) == [("10.0.0.10",), ("10.0.1.10",)]
+
+
+def test_a_zone_that_is_out_at_another_load_balancer_is_not_out() -> None:
+    told = wanted()
+    names = desired.names(told, VPC_C, {f"{BALANCER}-other": ZONES[:1]})
+    assert names[f"{ENDPOINT}-k3x9q2ab.{SERVICE}.us-east-1.vpce.amazonaws.com"] == ("10.0.0.10", "10.0.1.10")
 
 
 @pytest.mark.parametrize("state", State)
 def test_an_endpoints_names_answer_until_it_is_deleted(state: State) -> None:
     told = wanted()
     change(told, "endpoints", ENDPOINT, state=state)
-    assert bool(desired.names(told, VPC_C)) is (state not in (State.DELETING, State.DELETED))
+    assert bool(desired.names(told, VPC_C, {})) is (state not in (State.DELETING, State.DELETED))
 
 
 # --- private names ------------------------------------------------------------------------------------------------
@@ -242,16 +276,16 @@ def with_private_name(name: str, **vpc: bool) -> Wanted:
 @pytest.mark.parametrize(("name", "zone"), [("api.example.com", "api.example.com"), ("*.example.com", "example.com")])
 def test_a_private_name_has_all_addresses_in_the_vpc_of_its_endpoint_alone(name: str, zone: str) -> None:
     told = with_private_name(name)
-    assert desired.names(told, VPC_C)[name] == ("10.0.0.10", "10.0.1.10")
+    assert desired.names(told, VPC_C, {})[name] == ("10.0.0.10", "10.0.1.10")
     assert desired.private_zones(told, VPC_C) == {zone}
-    assert desired.names(told, VPC_P) == {}
+    assert name not in desired.names(told, VPC_P, {})
     assert desired.private_zones(told, VPC_P) == frozenset()
 
 
 @pytest.mark.parametrize("attribute", ["dns_support", "dns_hostnames"])
 def test_a_vpc_that_turned_its_dns_names_off_has_no_private_ones(attribute: str) -> None:
     told = with_private_name("api.example.com", **{attribute: False})
-    assert "api.example.com" not in desired.names(told, VPC_C)
+    assert "api.example.com" not in desired.names(told, VPC_C, {})
     assert desired.private_zones(told, VPC_C) == frozenset()
 
 
@@ -260,5 +294,5 @@ def test_a_private_name_lives_as_long_as_the_endpoints_own(state: State) -> None
     told = with_private_name("api.example.com")
     change(told, "endpoints", ENDPOINT, state=state)
     gone = state in (State.DELETING, State.DELETED)
-    assert ("api.example.com" in desired.names(told, VPC_C)) is not gone
+    assert ("api.example.com" in desired.names(told, VPC_C, {})) is not gone
     assert bool(desired.private_zones(told, VPC_C)) is not gone

@@ -48,7 +48,7 @@ def test_a_target_that_does_not_run_is_no_candidate() -> None:
 def test_an_instances_name_answers_its_address_in_its_vpc_alone() -> None:
     told = wanted()
     name = "ip-10-0-0-20.ec2.internal"
-    assert name not in desired.names(told, VPC_C)
+    assert name not in desired.names(told, VPC_C, {})
     change(told, "interfaces", CLIENT.id, attachment=attachment())
-    assert desired.names(told, VPC_C)[name] == ("10.0.0.20",)
-    assert name not in desired.names(told, VPC_P)
+    assert desired.names(told, VPC_C, {})[name] == ("10.0.0.20",)
+    assert name not in desired.names(told, VPC_P, {})

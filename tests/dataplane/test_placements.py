@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from driver_conformance import SAME_ADDRESSES, TWO_SUBNETS, VPC_A, VPC_B, DriverConformance, settle
 
+from sidedoor.dataplane.admission import Admission
 from sidedoor.dataplane.driver import Driver, DriverError
 from sidedoor.dataplane.loopback.driver import LoopbackDriver
 from sidedoor.dataplane.memory import MemoryDriver
@@ -108,6 +109,27 @@ def test_a_file_that_cannot_be_read_stands_for_nothing(loopback: LoopbackDriver,
     (tmp_path / "one" / "loopback" / f"{VPC_A}.json").write_text(text)
     assert loopback.observe(VPC_A) is None
     settle(loopback, VPC_A, TWO_SUBNETS)
+
+
+def test_clients_in_a_block_are_seen_at_the_places_of_its_addresses_and_at_the_hosts_own(loopback: LoopbackDriver) -> None:
+    settle(loopback, VPC_A, TWO_SUBNETS)
+    settle(loopback, VPC_B, SAME_ADDRESSES)
+    place = {address: f"{loopback.locate(VPC_A, address).address}/32" for address in ("10.0.0.4", "10.0.0.5", "10.0.0.6")}
+    assert loopback.seen(VPC_A, of("10.0.0.6/32")) == ("127.0.0.1/32", place["10.0.0.6"])
+    seen = loopback.seen(VPC_A, of("10.0.0.4/31", "10.0.0.6/32", "10.0.7.0/24", "192.0.2.0/24"))
+    assert seen is not None
+    assert set(seen) == {"127.0.0.1/32", *place.values()}
+
+
+def test_the_hosts_own_address_comes_in_where_there_are_rules_be_they_about_nobody(loopback: LoopbackDriver) -> None:
+    settle(loopback, VPC_A, TWO_SUBNETS)
+    assert loopback.seen(VPC_A, Admission(blocks=None, ruled=True)) is None
+    assert loopback.seen(VPC_A, Admission(blocks=(), ruled=True)) == ("127.0.0.1/32",)
+    assert loopback.seen(VPC_A, Admission(blocks=(), ruled=False)) == ()
+
+
+def of(*blocks: str) -> Admission:
+    return Admission(blocks=blocks, ruled=True)
 
 
 def test_a_place_carries_bytes(loopback: LoopbackDriver) -> None:

@@ -29,7 +29,7 @@ from records import (
     wanted,
 )  # fmt: skip
 
-from sidedoor.dataplane.wanted import RECORDS, Unit, UnitKind
+from sidedoor.dataplane.wanted import Index, Unit, UnitKind
 
 ENDPOINT_UNIT = Unit(UnitKind.ENDPOINT, ENDPOINT)
 BALANCER_UNIT = Unit(UnitKind.BALANCER, BALANCER)
@@ -45,7 +45,7 @@ CONSUMER, PROVIDER = Unit(UnitKind.NETWORK, VPC_C), Unit(UnitKind.NETWORK, VPC_P
         ("interfaces", SERVERS[0].id, {PROVIDER}),
         ("interfaces", DOORS[0].id, {CONSUMER, ENDPOINT_UNIT}),
         ("interfaces", NODES[0].id, {PROVIDER, BALANCER_UNIT}),
-        ("load_balancers", BALANCER, {BALANCER_UNIT, ENDPOINT_UNIT}),
+        ("load_balancers", BALANCER, {BALANCER_UNIT, ENDPOINT_UNIT, PROVIDER}),
         ("listeners", LISTENER, {BALANCER_UNIT, ENDPOINT_UNIT}),
         ("target_groups", GROUP, {BALANCER_UNIT, ENDPOINT_UNIT}),
         ("targets", target(0).id, {BALANCER_UNIT}),
@@ -79,6 +79,7 @@ def test_a_service_that_takes_on_a_load_balancer_is_found_from_it() -> None:
     assert told.put("load_balancers", replace(BALANCER_RECORD, id="arn:second", name="x")) == {
         Unit(UnitKind.BALANCER, "arn:second"),
         ENDPOINT_UNIT,
+        PROVIDER,
     }
     told.put("services", SERVICE_RECORD)
     assert told.services_of_balancer["arn:second"] == []
@@ -104,8 +105,8 @@ def test_when_all_records_are_gone_no_index_remembers_any() -> None:
         for record in of_kind:
             told.drop(kind, record.id)
     empty = type(told)()
-    indexes = [name for name in vars(empty) if name not in RECORDS]
-    assert len(indexes) == 8
+    indexes = [name for name in vars(empty) if isinstance(vars(empty)[name], Index)]
+    assert len(indexes) == 14
     for name in indexes:
         assert vars(vars(told)[name]) == vars(vars(empty)[name])
     assert told.units() == set()

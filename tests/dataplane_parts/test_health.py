@@ -314,3 +314,62 @@ def test_running_ends_with_every_probe_when_it_is_cancelled() -> None:
         assert world.clock.sleepers == []
 
     play(scenario)
+
+
+# --- unhealthy.draining -------------------------------------------------------------------------------------------
+
+
+def test_a_target_that_turned_unhealthy_drains_for_its_interval_and_is_unhealthy_then() -> None:
+    async def scenario(world: World) -> None:
+        with target() as closed:
+            refusing = closed.host
+        world.set(replace(cluster(refusing), unhealthy_draining=45))
+        await world.settled()
+        await world.turn()
+        assert world.state(refusing) is HealthState.UNHEALTHY_DRAINING
+        (found,) = world.prober.report(BALANCER)
+        assert (found.state, found.reason) == (HealthState.UNHEALTHY_DRAINING, HealthReason.FAILED_CHECKS)
+        await world.turn()
+        assert world.state(refusing) is HealthState.UNHEALTHY_DRAINING
+        told = len(world.changed)
+        world.clock.advance(15)
+        await until(lambda: len(world.changed) == told + 1)
+        assert world.state(refusing) is UNHEALTHY
+        await world.settled()
+        await world.turn()
+        assert world.state(refusing) is UNHEALTHY
+        assert len(world.changed) == told + 1
+
+    play(scenario)
+
+
+def test_a_target_that_drains_and_passes_again_is_healthy_at_once() -> None:
+    async def scenario(world: World) -> None:
+        with target() as closed:
+            place = closed.host
+        world.set(replace(cluster(place, check=replace(CHECK, healthy_threshold=2)), unhealthy_draining=3600))
+        await world.settled()
+        await world.turn()
+        assert world.state(place) is HealthState.UNHEALTHY_DRAINING
+        with target(place.port):
+            await world.turn()
+            assert world.state(place) is HealthState.UNHEALTHY_DRAINING
+            await world.turn()
+            assert world.state(place) is HEALTHY
+
+    play(scenario)
+
+
+def test_another_interval_counts_from_the_next_time_and_the_verdict_goes_on() -> None:
+    async def scenario(world: World) -> None:
+        with target() as closed:
+            refusing = closed.host
+        world.set(cluster(refusing))
+        await world.settled()
+        await world.turn()
+        world.set(replace(cluster(refusing), unhealthy_draining=60))
+        assert world.state(refusing) is UNHEALTHY
+        await world.turn()
+        assert world.state(refusing) is UNHEALTHY
+
+    play(scenario)

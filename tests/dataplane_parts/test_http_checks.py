@@ -21,6 +21,10 @@ HTTP = replace(CHECK, protocol="HTTP", path="/healthz?deep=1", matcher="200-399"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
+HEADER = bytes.fromhex("0d0a0d0a000d0a515549540a" + "20" + "11" + "0054" + "030004bce5951f" + "04004a" + "00" * 74)
+"""What an NLB's health check begins with, as it was captured from one."""
+
+
 def answer(status: int) -> bytes:
     return f"HTTP/1.1 {status} As Told\r\nContent-Length: 0\r\n\r\n".encode()
 
@@ -214,26 +218,44 @@ def test_with_the_proxy_protocol_a_check_begins_with_a_header_that_names_nobody(
         await world.settled()
         assert world.state(server.host) is HEALTHY
         (request,) = server.requests
-        assert (
-            request[:100].hex() == "0d0a0d0a000d0a515549540a" + "20" + "11" + "0054" + "030004bce5951f" + "04004a" + "00" * 74
-        )
+        assert request[:100] == HEADER
         assert request[100:].startswith(b"GET /healthz?deep=1 HTTP/1.1\r\n")
 
     play_with(server, scenario)
 
 
-def test_a_tcp_check_sends_nothing_even_with_the_proxy_protocol() -> None:
-    server = Server()
+@pytest.mark.parametrize(("proxy_protocol", "said"), [(True, HEADER), (False, b"")])
+def test_a_tcp_check_says_the_header_alone_and_without_the_proxy_protocol_nothing(proxy_protocol: bool, said: bytes) -> None:
+    heard: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.read())
+        writer.close()
 
     async def scenario(world: World) -> None:
-        world.set(replace(cluster(server.host), proxy_protocol=True))
-        await world.settled()
-        assert world.state(server.host) is HEALTHY
-        await until(lambda: server.left == 1)
-        assert server.requests == []
-        server.left = 0
+        async with await asyncio.start_server(serve, "127.0.0.1", 0) as listening:
+            target = host(listening.sockets[0].getsockname()[1])
+            world.set(replace(cluster(target), proxy_protocol=proxy_protocol))
+            await world.settled()
+            assert world.state(target) is HEALTHY
+            await until(lambda: heard == [said])
 
-    play_with(server, scenario)
+    play(scenario)
+
+
+def test_a_target_that_hangs_up_on_the_header_has_passed_its_tcp_check() -> None:
+    def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.transport.abort()
+
+    async def scenario(world: World) -> None:
+        async with await asyncio.start_server(serve, "127.0.0.1", 0) as listening:
+            target = host(listening.sockets[0].getsockname()[1])
+            world.set(replace(cluster(target), proxy_protocol=True))
+            await world.settled()
+            await world.turn()
+            assert world.state(target) is HEALTHY
+
+    play(scenario)
 
 
 def test_another_listener_port_does_not_begin_anew() -> None:

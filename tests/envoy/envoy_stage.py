@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from sidedoor.dataplane.admission import Admission
 from sidedoor.dataplane.desired import Cluster, Door
 from sidedoor.dataplane.driver import Place
 from sidedoor.dataplane.envoy.ads import AdsServer
@@ -26,6 +27,7 @@ PATIENCE = 20.0
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[Any, Any, None]]
 BALANCER = "balancer/test"
 NODE = Place("127.77.0.1", None)
+EVERYBODY = Admission(blocks=None, ruled=True)
 
 
 async def until(holds: Callable[[], Any | Awaitable[Any]]) -> Any:
@@ -53,7 +55,7 @@ def a_door(number: int = 1, **changes: Any) -> Door:
     door = Door(
         name=f"vpce-{number:017x}/eni-{number}/80", endpoint_id=f"vpce-{number:017x}", vpc_id="vpc-1",
         interface_id=f"eni-{number}", address=address, port=0, cluster="eni-node/targetgroup/one", idle_timeout=350,
-        sticky=False,
+        sticky=False, admission=EVERYBODY,
     )  # fmt: skip
     door = replace(door, **changes)
     return door if door.port else replace(door, port=free_port(door.address))
@@ -160,14 +162,15 @@ class Stage:
         _, target.port = await self.server(target.address, target.serve)
         return target
 
-    async def open(self, door: Door) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        reader, writer = await asyncio.open_connection(door.address, door.port)
+    async def open(self, door: Door, source: str | None = None) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        local = (source, 0) if source else None
+        reader, writer = await asyncio.open_connection(door.address, door.port, local_addr=local)
         self._clients.append(writer)
         return reader, writer
 
-    async def connect(self, door: Door) -> Flow:
+    async def connect(self, door: Door, source: str | None = None) -> Flow:
         """A flow that has reached a target. Raises ``ConnectionResetError`` where it was closed instead."""
-        reader, writer = await self.open(door)
+        reader, writer = await self.open(door, source)
         name = await asyncio.wait_for(reader.readline(), PATIENCE)
         if not name:
             raise ConnectionResetError
@@ -184,7 +187,9 @@ class Stage:
 
     def endpoint(self, door: Door, *more: Door) -> str:
         owner = f"endpoint/{door.endpoint_id}"
-        self.ads.set(owner, LISTENER, {one.name: listener(one, Place(one.address, None)) for one in (door, *more)})
+        self.ads.set(
+            owner, LISTENER, {one.name: listener(one, Place(one.address, None), one.admission.blocks) for one in (door, *more)}
+        )
         return owner
 
     def no_endpoint(self, door: Door) -> str:

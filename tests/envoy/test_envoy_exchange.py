@@ -10,7 +10,7 @@ import pytest
 from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryRequest
 from google.protobuf.any_pb2 import Any as AnyMessage
 
-from sidedoor.dataplane.envoy.exchange import BATCH, TYPES, Exchange, Resource
+from sidedoor.dataplane.envoy.exchange import BATCH, BATCH_BYTES, TYPES, Exchange, Resource
 from sidedoor.dataplane.envoy.resources import CLUSTER, ENDPOINTS, LISTENER
 
 
@@ -279,6 +279,14 @@ def test_many_resources_go_in_several_responses() -> None:
     told.want(LISTENER, **{f"door{number}": "1" for number in range(BATCH + 1)})
     told.connect()
     assert [len(said.split()) - 1 for said in told.talk()] == [0, BATCH, 1]
+
+
+def test_a_few_large_resources_fill_a_response_too() -> None:
+    told = Told()
+    large = Resource("1", AnyMessage(value=bytes(BATCH_BYTES // 2)))
+    told.wanted[LISTENER] = {f"door{number}": large for number in range(5)}
+    told.connect()
+    assert [len(said.split()) - 1 for said in told.talk()] == [0, 2, 2, 1]
 
 
 def test_a_type_that_we_do_not_serve_is_left_unanswered() -> None:

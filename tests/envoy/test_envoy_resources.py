@@ -6,14 +6,15 @@ from typing import Any
 
 from google.protobuf.json_format import MessageToDict
 
+from sidedoor.dataplane.admission import Admission
 from sidedoor.dataplane.desired import Cluster, Door
 from sidedoor.dataplane.driver import Place
-from sidedoor.dataplane.envoy import resources
+from sidedoor.dataplane.envoy import resources, tally
 from sidedoor.loadbalancers.model import HealthCheck
 
 DOOR = Door(
     name="vpce-1/eni-1/443", endpoint_id="vpce-1", vpc_id="vpc-1", interface_id="eni-1", address="10.0.0.5", port=443,
-    cluster="eni-2/targetgroup/web/1", idle_timeout=350, sticky=False,
+    cluster="eni-2/targetgroup/web/1", idle_timeout=350, sticky=False, admission=Admission(blocks=None, ruled=True),
 )  # fmt: skip
 CLUSTER = Cluster(
     name="eni-2/targetgroup/web/1", vpc_id="vpc-2", node_interface_id="eni-2", source="10.0.0.9", target_group_id="arn",
@@ -22,6 +23,12 @@ CLUSTER = Cluster(
 CONSUMER = Place("10.0.0.5", "/run/netns/consumer")
 PROVIDER = Place("10.0.0.9", "/run/netns/provider")
 TCP_PROXY = "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy"
+LED = {
+    "action": {
+        "name": "admitted",
+        "typed_config": {"@type": "type.googleapis.com/google.protobuf.StringValue", "value": "admitted"},
+    }
+}
 PROXY_PROTOCOL = "type.googleapis.com/envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport"
 
 
@@ -37,8 +44,10 @@ def test_a_door_is_a_listener_in_the_consumers_namespace() -> None:
         "cluster": "eni-2/targetgroup/web/1",
         "idle_timeout": "350s",
         "proxy_protocol_tlvs": [{"type": 0xEA, "value": "AXZwY2UtMQ=="}],
+        "access_log": [as_dict(one) for one in tally.loggers("vpce-1/eni-1/443")],
+        "access_log_options": {"flush_access_log_on_connected": True},
     }
-    assert as_dict(resources.listener(DOOR, CONSUMER)) == {
+    assert as_dict(resources.listener(DOOR, CONSUMER, None)) == {
         "name": "vpce-1/eni-1/443",
         "stat_prefix": "vpce-1/eni-1/443",
         "address": {
@@ -48,15 +57,45 @@ def test_a_door_is_a_listener_in_the_consumers_namespace() -> None:
                 "network_namespace_filepath": "/run/netns/consumer",
             }
         },
-        "filter_chains": [{"filters": [{"name": "envoy.filters.network.tcp_proxy", "typed_config": proxy}]}],
+        "filter_chains": [
+            {"name": "admitted", "filters": [{"name": "envoy.filters.network.tcp_proxy", "typed_config": proxy}]}
+        ],
+        "filter_chain_matcher": {"on_no_match": LED},
         "enable_reuse_port": False,
         "tcp_backlog_size": 4096,
         "per_connection_buffer_limit_bytes": 262_144,
     }
 
 
+def test_a_door_leads_the_clients_in_its_blocks_to_the_filter_chain_and_nobody_else() -> None:
+    listener = as_dict(resources.listener(DOOR, CONSUMER, ("10.0.0.0/24", "10.0.7.7/32")))
+    tree = listener["filter_chain_matcher"]["matcher_tree"]
+    assert tree["input"]["typed_config"]["@type"].endswith(".SourceIPInput")
+    assert tree["custom_match"]["typed_config"]["range_matchers"] == [
+        {
+            "ranges": [
+                {"address_prefix": "10.0.0.0", "prefix_len": 24},
+                {"address_prefix": "10.0.7.7", "prefix_len": 32},
+            ],
+            "on_match": LED,
+        }
+    ]
+    assert "on_no_match" not in listener["filter_chain_matcher"]
+
+
+def test_a_door_for_nobody_leads_nowhere() -> None:
+    assert as_dict(resources.listener(DOOR, CONSUMER, ()))["filter_chain_matcher"] == {}
+
+
+def test_a_door_for_others_differs_in_its_matcher_alone() -> None:
+    """Envoy takes such a change over in place: it replaces no listener, and so cuts no flow."""
+    one, other = (as_dict(resources.listener(DOOR, CONSUMER, clients)) for clients in (("10.0.0.0/24",), ("10.0.1.0/24",)))
+    assert one.pop("filter_chain_matcher") != other.pop("filter_chain_matcher")
+    assert one == other
+
+
 def test_a_sticky_door_hashes_the_clients_address() -> None:
-    listener = as_dict(resources.listener(replace(DOOR, sticky=True), CONSUMER))
+    listener = as_dict(resources.listener(replace(DOOR, sticky=True), CONSUMER, None))
     proxy = listener["filter_chains"][0]["filters"][0]["typed_config"]
     assert proxy["hash_policy"] == [{"source_ip": {}}]
 
@@ -78,9 +117,7 @@ def test_a_cluster_connects_from_the_nodes_address_in_the_providers_namespace() 
         },
         "circuit_breakers": {
             "thresholds": [{"max_connections": 4294967295, "max_pending_requests": 4294967295, "max_requests": 4294967295}],
-            "per_host_thresholds": [{"max_connections": 55000}],
         },
-        "connection_pool_per_downstream_connection": True,
     }
 
 
@@ -89,6 +126,13 @@ def test_a_clusters_sockets_have_their_range_of_ports_before_they_are_bound() ->
     (option,) = made.upstream_bind_config.socket_options
     assert (option.level, option.name, option.state) == (0, 51, option.STATE_PREBIND)
     assert int.from_bytes(option.buf_value, sys.byteorder) == 64_999 << 16 | 10_000
+
+
+def test_where_the_ports_are_the_hosts_envoy_counts_a_targets_connections_itself() -> None:
+    of_the_host = as_dict(resources.cluster(CLUSTER, Place("127.0.0.9", None), 55_000))
+    assert of_the_host["circuit_breakers"]["per_host_thresholds"] == [{"max_connections": 55000}]
+    own_ports = as_dict(resources.cluster(CLUSTER, Place("127.0.0.9", None), 55_000, (10_000, 64_999)))
+    assert "per_host_thresholds" not in own_ports["circuit_breakers"]
 
 
 def test_a_sticky_cluster_spreads_by_maglev() -> None:
@@ -108,7 +152,7 @@ def test_a_cluster_with_proxy_protocol_lets_the_endpoints_id_through() -> None:
 
 
 def test_without_a_namespace_the_hosts_own_is_meant() -> None:
-    listener = as_dict(resources.listener(DOOR, Place("127.0.0.5", None)))
+    listener = as_dict(resources.listener(DOOR, Place("127.0.0.5", None), None))
     assert listener["address"] == {"socket_address": {"address": "127.0.0.5", "port_value": 443}}
 
 
@@ -138,7 +182,7 @@ def test_the_names_of_the_types_are_those_of_the_messages() -> None:
     made = {
         resources.CLUSTER: resources.cluster(CLUSTER, PROVIDER, 55_000),
         resources.ENDPOINTS: resources.assignment("one", ()),
-        resources.LISTENER: resources.listener(DOOR, CONSUMER),
+        resources.LISTENER: resources.listener(DOOR, CONSUMER, None),
     }
     for type_url, message in made.items():
         assert type_url == f"type.googleapis.com/{message.DESCRIPTOR.full_name}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 import select
 import socket
 from collections.abc import Iterator
@@ -218,6 +219,29 @@ def test_a_cut_in_one_vpc_leaves_the_same_address_of_another_alone(site: Site) -
         assert client.recv(16) == b"still here"
 
 
+def test_resetting_flows_to_a_place_leaves_those_to_other_places_and_from_other_addresses(site: Site) -> None:
+    with contextlib.ExitStack() as stack:
+        flows = {}
+        for source, address, server_in in (
+            ("10.0.0.4", "10.0.1.5", A_FAR),
+            ("10.0.0.10", "10.0.1.5", A_FAR),
+            ("10.0.0.4", "10.0.0.5", A1),
+        ):
+            with site.listener(server_in, address) as listener:
+                client = stack.enter_context(site.connect(VPC_A, address, source=source))
+                flows[source, address] = client, stack.enter_context(listener.accept()[0])
+        place = {("10.0.1.5", PORT)}
+        assert site.driver.reset(VPC_B, "10.0.0.4", place, os.getpid()) == 0
+        assert site.driver.reset(VPC_A, "10.0.0.4", place, os.getppid()) == 0
+        assert site.driver.reset(VPC_A, "10.0.0.4", place, os.getpid()) == 1
+        for end in flows.pop(("10.0.0.4", "10.0.1.5")):
+            with pytest.raises(ConnectionResetError):
+                end.recv(16)
+        for client, server in flows.values():
+            server.sendall(b"still here")
+            assert client.recv(16) == b"still here"
+
+
 def test_a_removed_vpc_carries_nothing_though_a_program_still_holds_a_socket_in_it(site: Site) -> None:
     site.give_up_early(A1)
     with site.listener(VPC_A, "10.0.0.4") as listener:
@@ -239,3 +263,11 @@ def test_the_fabric_has_no_address_and_forwards_nothing_and_no_namespace_has_ipv
         assert "::" not in ipv6 and not ipv6
         if name == "fabric":
             assert set(addresses) <= {"127.0.0.1"}
+
+
+def test_no_frame_on_a_bridge_passes_iptables(site: Site) -> None:
+    with site.namespaces.entered("fabric"):
+        setting = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")
+        if not setting.exists():
+            pytest.skip("the module br_netfilter is not loaded here, or its settings are not of a namespace (Linux 5.3)")
+        assert setting.read_text(encoding="ascii").strip() == "0"

@@ -375,6 +375,23 @@ def test_a_draining_interval_needs_connections_to_unhealthy_targets_to_stay(site
     assert changed["target_health_state.unhealthy.draining_interval_seconds"] == "60"
 
 
+def test_a_zone_leaves_the_names_not_later_than_its_node_sends_to_unhealthy_targets(site: Site) -> None:
+    group = site.group()
+    for of, names, routing in (("count", "2", "3"), ("percentage", "40", "50")):
+        keys = [f"target_group_health.{action}.minimum_healthy_targets.{of}" for action in MINIMUMS]
+        with pytest.raises(errors.InvalidConfigurationRequest, match="must be greater than or equal to"):
+            set_minimums(site, group, keys, names, routing)
+        assert set_minimums(site, group, keys, routing, routing)[keys[1]] == routing
+        assert set_minimums(site, group, keys, "off", routing)[keys[0]] == "off"
+
+
+MINIMUMS = ("dns_failover", "unhealthy_state_routing")
+
+
+def set_minimums(site: Site, group: dict[str, Any], keys: list[str], *values: str) -> dict[str, str]:
+    return set_attributes(site, group, **{key.replace(".", "__"): value for key, value in zip(keys, values, strict=True)})
+
+
 def test_stickiness_is_by_source_address_alone(site: Site) -> None:
     group = site.group()
     assert (

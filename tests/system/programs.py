@@ -4,14 +4,19 @@
 ``capture ADDRESS PORT`` accepts connections and prints the first bytes of each as hex. ``sniff`` prints every IPv4 packet
 that the interface receives. ``knock ADDRESS PORT...`` tries to connect to each port and prints what happened. ``hold ADDRESS
 PORT COUNT`` opens that many streams one after the other, keeps them, and prints of each whether it got an answer.
+``greet ADDRESS PORT`` speaks first to everybody and then says again what it hears. ``visit`` does what it is told line by line:
+``knock SOURCE ADDRESS PORT`` tries to be greeted there, ``stay SOURCE ADDRESS PORT`` also keeps the connection, and ``speak``
+says whether the one that was kept still lives; SOURCE is an address, ``own`` or ``any``.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import socket
 import struct
 import sys
+import threading
 from typing import Any
 
 
@@ -57,7 +62,8 @@ def sniff() -> None:
                 "protocol": packet[9],
             }
             if packet[9] == socket.IPPROTO_TCP:
-                fact["payload"] = total - header - (packet[header + 12] >> 4) * 4
+                begin = header + (packet[header + 12] >> 4) * 4
+                fact["payload"], fact["head"] = total - begin, packet[begin : begin + 13].hex()
             say(fact)
 
 
@@ -86,6 +92,48 @@ def hold(address: str, port: str, count: str) -> None:
         connection.close()
 
 
+def greet(address: str, port: str) -> None:
+    with socket.create_server((address, int(port))) as listening:
+        say({"ready": True})
+        while True:
+            connection, peer = listening.accept()
+            say({"peer": peer[0]})
+            threading.Thread(target=_echo, args=(connection,), daemon=True).start()
+
+
+def _echo(connection: socket.socket) -> None:
+    with connection:
+        connection.sendall(b"hello")
+        while data := connection.recv(100):
+            connection.sendall(data)
+
+
+def visit() -> None:
+    kept: list[socket.socket] = []
+    for line in sys.stdin:
+        verb, *rest = line.split()
+        try:
+            if verb == "speak":
+                kept[-1].sendall(b"x")
+                say({"outcome": "alive" if kept[-1].recv(1) else "closed"})
+                continue
+            connection = _call(*rest)
+            say({"outcome": "greeted" if connection.recv(5) else "closed"})
+            if verb == "stay":
+                kept.append(connection)
+            else:
+                connection.close()
+        except OSError as error:
+            say({"outcome": type(error).__name__})
+
+
+def _call(source: str, address: str, port: str) -> socket.socket:
+    own = {"own": os.environ["SIDEDOOR_ADDRESS"], "any": ""}.get(source, source)
+    return socket.create_connection((address, int(port)), 5.0, (own, 0))
+
+
 if __name__ == "__main__":
     verb, *arguments = sys.argv[1:]
-    {"answer": answer, "capture": capture, "sniff": sniff, "knock": knock, "hold": hold}[verb](*arguments)
+    {
+        "answer": answer, "capture": capture, "sniff": sniff, "knock": knock, "hold": hold, "greet": greet, "visit": visit
+    }[verb](*arguments)  # fmt: skip

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +13,7 @@ import boto3
 import botocore.exceptions
 import pytest
 
-from dns_authority import Authority, authority
+from dns_authority import dns_server
 from sidedoor.demo.play import PORT, Play
 from sidedoor.demo.system import SIDEDOOR, System, running, until
 
@@ -138,29 +135,6 @@ def test_without_private_dns_only_the_endpoints_own_names_are_left(named: Play) 
 
 
 # --- who proves ---------------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def dns_server() -> Iterator[Authority]:
-    """A DNS server of our own, on a thread of its own."""
-    started, ended, found = threading.Event(), asyncio.Event(), []
-    loops: list[asyncio.AbstractEventLoop] = []
-
-    async def serve() -> None:
-        loops.append(asyncio.get_running_loop())
-        async with authority() as server:
-            found.append(server)
-            started.set()
-            await ended.wait()
-
-    thread = threading.Thread(target=lambda: asyncio.run(serve()))
-    thread.start()
-    try:
-        assert started.wait(10)
-        yield found[0]
-    finally:
-        loops[0].call_soon_threadsafe(ended.set)
-        thread.join()
 
 
 def a_service(system: System) -> tuple[Any, str]:

@@ -39,6 +39,7 @@ def test_each_caller_has_its_own_and_each_request_its_id() -> None:
     assert asked(answers, door, "b", other) == "2 for b"
     assert asked(answers, door, "c") == "1 for c"
     assert asked(answers, door, "d", other) == "2 for d"
+    assert asked(answers, door, "e", replace(QUESTION, document="json")) == "3 for e"
 
 
 def test_a_large_answer_is_not_kept() -> None:

@@ -21,6 +21,7 @@ ANSWERS: dict[tuple[str, str], dict[str, Any]] = {
     ("sns", "GetTopicAttributes"): {"Attributes": {"TopicArn": "arn", "Policy": '{"a": "<b>"}'}},
     ("sts", "GetCallerIdentity"): {"Account": "111111111111"},
     ("iam", "ListAccountAliases"): {"AccountAliases": ["alias"], "IsTruncated": False},
+    ("cloudwatch", "ListMetrics"): {"Metrics": [{"MetricName": "BytesProcessed", "Dimensions": []}]},
 }
 
 
@@ -50,6 +51,7 @@ def client(endpoint: str, service: str, secret: str = SECRET, token: str | None 
     ("sns", "get_topic_attributes", {"TopicArn": "arn"}),
     ("sts", "get_caller_identity", {}),
     ("iam", "list_account_aliases", {}),
+    ("cloudwatch", "list_metrics", {}),
 ])  # fmt: skip
 def test_boto3_gets_its_answer(endpoint: str, service: str, method: str, params: dict[str, Any]) -> None:
     boto = client(endpoint, service)
@@ -62,7 +64,11 @@ def test_boto3_gets_its_answer(endpoint: str, service: str, method: str, params:
 
 @pytest.mark.parametrize(
     ("service", "method", "code"),
-    [("ec2", "describe_vpc_endpoints", "AuthFailure"), ("sts", "get_caller_identity", "SignatureDoesNotMatch")],
+    [
+        ("ec2", "describe_vpc_endpoints", "AuthFailure"),
+        ("sts", "get_caller_identity", "SignatureDoesNotMatch"),
+        ("cloudwatch", "list_metrics", "SignatureDoesNotMatch"),
+    ],
 )
 def test_boto3_is_told_that_its_secret_is_wrong(endpoint: str, service: str, method: str, code: str) -> None:
     boto = client(endpoint, service, secret="wrong", token=None)

@@ -16,6 +16,7 @@ from botocore.credentials import Credentials
 from starlette.routing import Route
 from wire_samples import SERVICES
 
+from api_client import botocore_asks
 from sidedoor import errors
 from sidedoor.aws.door import Credential, Invocation
 from sidedoor.aws.server import Quick, application
@@ -51,6 +52,15 @@ def signed(
     request = AWSRequest(method="POST", url=f"http://{HOST}{path}", data=data, headers=sent)
     SigV4Auth(Credentials(key, secret, token), service, region).add_auth(request)
     return request.prepare()
+
+
+def signed_document(
+    service: str, operation: str, params: dict[str, Any], protocol: str, *, secret: str = SECRET, key: str = KEY
+) -> AWSPreparedRequest:
+    """The request in which botocore asks for an operation in a protocol of documents. ``service`` is botocore's name."""
+    asked = botocore_asks(service, operation, params, protocol)
+    path, headers = urlsplit(asked.url).path, dict(asked.headers.items())
+    return signed(asked.body or b"", service=SERVICES[service].scope, secret=secret, key=key, path=path, headers=headers)
 
 
 def presigned(

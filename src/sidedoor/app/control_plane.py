@@ -26,16 +26,22 @@ from starlette.types import ASGIApp
 from sidedoor import call, open_files
 from sidedoor.agents import Agents
 from sidedoor.api import OPERATIONS
+from sidedoor.app import delivery
 from sidedoor.app.credentials import Credentials
+from sidedoor.app.exposition import Exposition
 from sidedoor.app.signals import stopping
-from sidedoor.aws.door import Credential, Invocation
+from sidedoor.aws.door import Credential, Heard, Invocation
 from sidedoor.aws.server import Quick, application
+from sidedoor.errors import ServiceUnavailable
 from sidedoor.identity.credentials import authenticate
 from sidedoor.names.txt import TxtResolver
 from sidedoor.networks.defaults import DefaultVpcs
-from sidedoor.settings import HOST, OWN, TRUST, Settings, SettingsError, server_address
-from sidedoor.store.engine import DatabaseUnusable, Store
+from sidedoor.notifications.carriers.signing import Signer
+from sidedoor.settings import HOST, OWN, TRUST, Settings, SettingsError, listen_address, server_address
+from sidedoor.store.engine import DatabaseUnavailable, DatabaseUnusable, Store
 from sidedoor.store.schema import Setting
+from sidedoor.subscribers import Subscribers
+from sidedoor.sweeper import Sweeper
 from sidedoor.verifier import Verifier
 
 log = logging.getLogger(__name__)
@@ -65,23 +71,30 @@ WITH_KEYS = frozenset({"iam", "sts"})
 class ControlPlane:
     """The API over one store."""
 
-    def __init__(self, store: Store, *, dev: bool, clock: Callable[[], datetime] = utc_now) -> None:
+    def __init__(
+        self, store: Store, *, dev: bool, signer: Signer | None = None, clock: Callable[[], datetime] = utc_now
+    ) -> None:
+        """``signer``: whose certificate subscribers find here; without one there are no pages for them."""
         self._store = store
+        self._signer = signer
         self._dev = dev
         self._clock = clock
-        self.agents = Agents(store)
+        self.agents = Agents(store, clock)
         self._credentials = Credentials(self._find_credential)
         self._default_vpcs = DefaultVpcs(store)
         self._settings = call.Settings(dev=dev, paging_secret=_paging_secret(store))
 
-    def application(self) -> ASGIApp:
-        """The HTTP application for the API's address."""
+    def application(self, heard: Heard | None = None) -> ASGIApp:
+        """The HTTP application for the API's address. ``heard`` is told of every call that was answered."""
         routes = [Route("/healthz", self._healthz, methods=["GET"])]
+        if self._signer is not None:
+            routes += Subscribers(self._store, self._signer, clock=self._clock).routes()
         if self._dev:
             routes.append(Route("/_sidedoor/reset", self._reset, methods=["POST"]))
         return application(
             table=OPERATIONS, authenticate=self._credentials.of, invoke=self._invoke, clock=self._clock, routes=routes,
             quick=Quick(includes=self._is_quick, version=self._store.version) if self._store.answers_at_once else None,
+            heard=heard,
         )  # fmt: skip
 
     def _is_quick(self, invocation: Invocation) -> bool:
@@ -94,7 +107,7 @@ class ControlPlane:
         return begun and _names_what_it_reads(invocation.params)
 
     def _find_credential(self, access_key_id: str, session_token: str | None) -> Credential:
-        with self._store.read() as tables:
+        with _unavailable(), self._store.read() as tables:
             secret, caller = authenticate(tables, access_key_id, session_token, self._clock(), self._dev)
         return Credential(secret=secret, caller=caller)
 
@@ -103,11 +116,12 @@ class ControlPlane:
             caller=invocation.caller, region=invocation.region, now=self._clock(), request_id=invocation.request_id,
             entropy=os.urandom, settings=self._settings,
         )  # fmt: skip
-        if invocation.service in WITH_NETWORKS:
-            self._default_vpcs.ensure(access)
         operation = OPERATIONS[invocation.service][invocation.operation]
         try:
-            return call.perform(self._store, access, invocation.operation, operation, invocation.params)
+            with _unavailable():
+                if invocation.service in WITH_NETWORKS:
+                    self._default_vpcs.ensure(access)
+                return call.perform(self._store, access, invocation.operation, operation, invocation.params)
         finally:
             if invocation.service in WITH_KEYS and not call.only_reads(invocation.operation):
                 self._credentials.forget()
@@ -127,6 +141,16 @@ class ControlPlane:
         self._credentials.forget()
         self._default_vpcs.forget()
         log.warning("everything was emptied by /_sidedoor/reset", extra={"action": "api.reset"})
+
+
+@contextlib.contextmanager
+def _unavailable() -> Iterator[None]:
+    """Has the caller of an operation hear of a database that cannot be used now, with an error after which SDKs try again."""
+    try:
+        yield
+    except DatabaseUnavailable as error:
+        log.error("the database cannot be used now: %s", error, extra={"action": "api.no_database"})
+        raise ServiceUnavailable(reason=error) from error
 
 
 def _names_what_it_reads(params: Mapping[str, Any]) -> bool:
@@ -177,25 +201,37 @@ def run(settings: Settings) -> None:
 
 async def serve(settings: Settings) -> None:
     """Serves the API and the agent's link until SIGTERM or SIGINT. Raises ``SettingsError``."""
-    with opened(settings) as store, _listen(settings) as api_socket:
-        control = ControlPlane(store, dev=settings.dev)
+    with opened(settings) as store, _listen(settings) as api_socket, _listen_for_metrics(settings) as metrics_socket:
+        signer = delivery.signer(store, utc_now())
+        control = ControlPlane(store, dev=settings.dev, signer=signer)
         link_socket = _listen_unix(settings.control_socket)
         url = f"http://{replace(settings, port=api_socket.getsockname()[1]).listen}"
+        postman = delivery.postman(store, settings, signer, (settings.public_url or url).rstrip("/"), utc_now)
         _write_whole(settings.url_file, url)
         log.info("the API is served at %s", url, extra={"action": "serve.started", "url": url})
         async with stopping() as stopped, asyncio.TaskGroup() as tasks:
-            servers = [_server(control.application()), _server(control.agents.application())]
+            exposition = Exposition(store, control.agents) if metrics_socket is not None else None
+            heard = exposition.heard if exposition is not None else None
+            servers = [_server(control.application(heard)), _server(control.agents.application())]
+            if metrics_socket is not None and exposition is not None:
+                servers.append(_server(exposition.application()))
+                tasks.create_task(servers[-1].serve(sockets=[metrics_socket]), name="metrics")
             gc.freeze()  # botocore's models stay as long as the process does: no need to look at them again and again
             tasks.create_task(servers[0].serve(sockets=[api_socket]), name="api")
             tasks.create_task(servers[1].serve(sockets=[link_socket]), name="agents")
-            verifying = tasks.create_task(_verifier(store, settings).run(), name="verifier")
+            beside = [
+                tasks.create_task(_verifier(store, settings).run(), name="verifier"),
+                tasks.create_task(Sweeper(store, utc_now).run(), name="sweeper"),
+                tasks.create_task(postman.run(), name="postman"),
+            ]
             await stopped.wait()
-            verifying.cancel()
+            for task in beside:
+                task.cancel()
             control.agents.close()
             for server in servers:
                 server.should_exit = True
-        settings.url_file.unlink(missing_ok=True)
-        settings.control_socket.unlink(missing_ok=True)
+        for path in (settings.url_file, settings.metrics_url_file, settings.control_socket):
+            path.unlink(missing_ok=True)
 
 
 def _verifier(store: Store, settings: Settings) -> Verifier:
@@ -230,7 +266,22 @@ def _server(app: ASGIApp) -> uvicorn.Server:
     return _Server(config)
 
 
-def _listen(settings: Settings) -> socket.socket:
+@contextlib.contextmanager
+def _listen_for_metrics(settings: Settings) -> Iterator[socket.socket | None]:
+    """The socket for the metrics, where they are asked for; their URL is written down."""
+    if settings.metrics is None:
+        yield None
+        return
+    host, port = listen_address(settings.metrics)
+    theirs = replace(settings, host=host, port=port, dev=False)
+    with _listen(theirs, "--metrics") as listening:
+        url = f"http://{replace(theirs, port=listening.getsockname()[1]).listen}/metrics"
+        _write_whole(settings.metrics_url_file, url)
+        log.info("metrics of all accounts are served at %s", url, extra={"action": "serve.metrics", "url": url})
+        yield listening
+
+
+def _listen(settings: Settings, option: str = "--listen") -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     # With the protocol named asyncio turns Nagle's algorithm off, which would hold back an answer's body for 40 ms.
     listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -242,7 +293,7 @@ def _listen(settings: Settings) -> socket.socket:
     except OSError as error:
         listening.close()
         raise SettingsError(
-            f"{settings.listen} cannot be listened on ({error.strerror}): choose another with --listen."
+            f"{settings.listen} cannot be listened on ({error.strerror}): choose another with {option}."
         ) from None
     return listening
 

@@ -20,6 +20,21 @@ class Placement:
         fresh.write_text(json.dumps(asdict(self)))
         fresh.replace(settings.placement_file)
 
+    @property
+    def why_nothing_can_be_attached(self) -> str:
+        """One sentence with what to do, or nothing where attaching is possible."""
+        if self.mode == "loopback":
+            return (
+                "The loopback placement has no network to which anything could be attached: "
+                "run `sidedoor up --network netns` as root."
+            )
+        if self.user_namespace:
+            return (
+                "The networks stand in a user namespace, into which nothing of the host's can be put: "
+                "run `sidedoor up` as root."
+            )
+        return ""
+
     @classmethod
     def read(cls, settings: Settings) -> Placement | None:
         """What was written down, or None: a file that a power cut left empty says nothing. Raises ``SettingsError``."""

@@ -8,6 +8,7 @@ from sidedoor import codec
 from sidedoor.app.agent import driver
 from sidedoor.app.placement import Placement
 from sidedoor.dataplane import desired
+from sidedoor.dataplane.attachment_files import AttachmentFiles
 from sidedoor.dataplane.cache import glance
 from sidedoor.dataplane.driver import Driver
 from sidedoor.dataplane.envoy.admin import Admin, AdminError
@@ -30,6 +31,8 @@ def steps(settings: Settings) -> list[str]:
     found = holder.find_holder(settings.run) if placement.user_namespace else None
     if found is not None:
         holder.enter(found)
+    if not placement.why_nothing_can_be_attached:
+        wanted.attached = frozenset(AttachmentFiles(settings.state, settings.run).load())
     host = driver(settings, placement)
     networks = _network_steps(wanted, host)
     return networks + asyncio.run(_envoy_steps(settings, wanted))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from sidedoor.app.placement import Placement
+from sidedoor.dataplane.attachment_files import AttachmentFiles
 from sidedoor.dataplane.cache import glance
 from sidedoor.dataplane.netns.enter import EnterError, exec_in, stands
 from sidedoor.networks.model import Interface, InterfaceKind, Vpc, resolver_address
@@ -31,12 +32,17 @@ def run(settings: Settings, place: str, command: list[str]) -> NoReturn:
     placement = Placement.read(settings)
     if placement is None:
         raise SettingsError(f"No agent has placed anything for {settings.state}: start `sidedoor up --state {settings.state}`.")
-    inside = _find(settings, place)
+    inside = find(settings, place)
     interface_id = inside.interface.id
     if placement.mode == "loopback":
         _run_on_loopback(settings, inside, command)
     resolver = resolver_address(inside.vpc.cidr)
     _set_environment("netns", inside.interface.address, f"{resolver}:53")
+    attached = AttachmentFiles(settings.state, settings.run).load().get(interface_id)
+    if attached is not None and not placement.why_nothing_can_be_attached:
+        raise SettingsError(
+            f"{interface_id} stands in {attached.place}: run the program there, or `sidedoor detach {interface_id}` first."
+        )
     if not _wait(lambda: stands(settings.run, interface_id)):
         raise SettingsError(f"{interface_id} does not stand yet: is the agent running?")
     try:
@@ -67,7 +73,7 @@ def _set_environment(mode: str, address: str, resolver: str) -> None:
     os.environ |= {"SIDEDOOR_PLACEMENT": mode, "SIDEDOOR_ADDRESS": address, "SIDEDOOR_RESOLVER": resolver}
 
 
-def _find(settings: Settings, place: str) -> Inside:
+def find(settings: Settings, place: str) -> Inside:
     """The interface, or the instance's, among what the agent was told or is about to be told. Raises ``SettingsError``."""
     cache = settings.state / "agent.db"
     interface = _among((one for _, one in glance(cache, "interfaces", place if place.startswith("eni-") else None)), place)

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sidedoor.aws.door import Door, Opened, Reply
+from sidedoor.aws.models import DocumentProtocol
 from sidedoor.identity.model import Caller
 
 MOST = 2000
@@ -23,13 +24,15 @@ LARGEST = 16 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """All that an answer depends on besides what is stored. ``asked``: query and body as they came."""
+    """All that an answer depends on besides what is stored. ``asked``: query and body as they came;
+    ``document``: the protocol of a body that is a document."""
 
     service: str
     operation: str
     region: str
     caller: Caller
     asked: tuple[str, bytes]
+    document: DocumentProtocol | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,14 +10,15 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from sidedoor import errors
-from sidedoor.aws import models, parse, refusals, serialize, signature
-from sidedoor.aws.models import Service
+from sidedoor.aws import asking, documents, models, parse, refusals, serialize, signature
+from sidedoor.aws.asking import Asked
+from sidedoor.aws.models import DocumentProtocol, Protocol, Service
 from sidedoor.aws.serialize import AnswerWriter
 from sidedoor.aws.signature import HttpRequest, Signature
 from sidedoor.identity.model import Caller
@@ -27,6 +28,8 @@ access_log = logging.getLogger("sidedoor.access")
 
 MAX_BODY = 1024 * 1024
 """Bytes of a request's body. AWS's own limits are of this order."""
+
+XML = ((b"content-type", b"text/xml;charset=UTF-8"),)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,16 +76,19 @@ class Reply:
 
     status: int
     content: bytes
+    headers: Sequence[tuple[bytes, bytes]] = ()
 
 
 @dataclass
 class Opened:
     """A request that was read: what is known of it, for the envelope of its answer and its line in the access log.
 
-    It has an ``invocation`` where it is a call, or else an ``error``.
+    ``document``: the protocol of its document, None where it has fields. It has an ``invocation`` where it is a call, or
+    else an ``error``.
     """
 
     request_id: str
+    document: DocumentProtocol | None = None
     service: Service | None = None
     operation: str | None = None
     caller: str | None = None
@@ -91,15 +97,40 @@ class Opened:
     began: float = field(default_factory=time.perf_counter)
 
 
+OK = "OK"
+
+Heard = Callable[[Opened, str], None]
+"""Is told of a request that was answered, with the code of its error or ``OK``. On any thread."""
+
+Writers = Mapping[tuple[str, str, DocumentProtocol | None], AnswerWriter]
+"""Service, operation and the protocol of the document, None for XML, to what writes the answer."""
+
+
+def writers(services: Mapping[str, Service]) -> Writers:
+    """What writes the answers of all operations that these services offer, in all protocols that they speak."""
+    offered = [(service, operation) for service in services.values() for operation in service.offered]
+    spoken: dict[tuple[str, str, DocumentProtocol | None], AnswerWriter] = {
+        (service.name, operation, None): serialize.writer(service, operation) for service, operation in offered if service.form
+    }
+    for protocol in models.DOCUMENTS:
+        spoken |= {
+            (service.name, operation, protocol): documents.writer(service, operation, protocol)
+            for service, operation in offered
+            if protocol in service.protocols
+        }
+    return spoken
+
+
 @dataclass(frozen=True)
 class Door:
     """Where all requests come in. ``open`` and then ``answer``: neither raises, whatever the request is."""
 
     services: Mapping[str, Service]
-    writers: Mapping[tuple[str, str], AnswerWriter]
+    writers: Writers
     authenticate: Authenticate
     invoke: Invoke
     clock: Callable[[], datetime]
+    heard: Heard | None = None
 
     def open(self, arrival: Arrival) -> Opened:
         """Finds out who asks for what."""
@@ -113,21 +144,27 @@ class Door:
         content = b""
         if opened.invocation is not None:
             with _noting_errors(opened):
-                write = self.writers[opened.invocation.service, opened.invocation.operation]
+                write = self.writers[opened.invocation.service, opened.invocation.operation, opened.document]
                 content = write(self.invoke(opened.invocation), opened.request_id)
         error = opened.error
         if error is not None:
             error = signature.for_protocol(error, opened.service.protocol if opened.service else "ec2")
-            content = serialize.write_error(opened.service, error, opened.request_id)
-        _log_access(opened, error)
-        return Reply(error.status if error else 200, content)
+            content = _error(opened, error)
+        self._note(opened, error)
+        return Reply(error.status if error else 200, content, _headers(opened, error))
 
     def repeat(self, opened: Opened, content: bytes) -> Reply:
         """Answers a call as it was answered before. Writes the access log."""
-        _log_access(opened, None)
-        return Reply(200, content)
+        self._note(opened, None)
+        return Reply(200, content, _headers(opened, None))
+
+    def _note(self, opened: Opened, error: errors.ApiError | None) -> None:
+        _log_access(opened, error)
+        if self.heard is not None:
+            self.heard(opened, error.code if error else OK)
 
     def _read(self, arrival: Arrival, opened: Opened) -> None:
+        opened.document = asking.protocol(arrival.http)
         if arrival.oversized:
             with contextlib.suppress(errors.ApiError):
                 self._claim(arrival.http, opened)
@@ -138,12 +175,12 @@ class Door:
             raise errors.InvalidAction(f"Sidedoor does not have the service {refusals.shortened(claim.service)}.")
         caller = self._caller(arrival.http, claim)
         opened.caller = caller.arn
-        given = parse.fields(arrival.http.query, arrival.http.body)
-        opened.operation = refusals.shortened(given.get("Action", "")) or None
-        operation = _operation(service, given)
+        asked = asking.read(arrival.http)
+        opened.operation = refusals.shortened(asked.operation) or None
+        operation = asking.operation(service, asked)
         opened.invocation = Invocation(
             service=service.name, operation=operation, region=claim.region, caller=caller, request_id=arrival.request_id,
-            params=parse.read(service, operation, given), source=arrival.source,
+            params=_params(service, operation, asked, arrival.http), source=arrival.source,
         )  # fmt: skip
 
     def _claim(self, request: HttpRequest, opened: Opened) -> Signature:
@@ -151,21 +188,22 @@ class Door:
         try:
             claim = signature.read(request)
         except errors.ApiError:
-            opened.service, action = self._unsigned(request)
-            if opened.service is not None and action in opened.service.unsigned:
-                _operation(opened.service, {"Action": action})
+            opened.service, asked = self._unsigned(request)
+            if opened.service is not None and asked.operation in opened.service.unsigned:
+                asking.operation(opened.service, asked)
             raise
         opened.service = models.by_scope(self.services, claim.service)
         return claim
 
-    def _unsigned(self, request: HttpRequest) -> tuple[Service | None, str]:
+    def _unsigned(self, request: HttpRequest) -> tuple[Service | None, Asked]:
         """The service and the operation that a request without a sound signature seems to be for."""
         try:
-            given = parse.fields(request.query, request.body)
+            asked = asking.read(request)
         except errors.ApiError:
-            return None, ""
-        action = given.get("Action", "")
-        return models.by_request(self.services, given.get("Version"), action), action
+            return None, Asked(protocol=None, operation="")
+        if asked.protocol is not None:
+            return models.by_target(self.services, asked.target), asked
+        return models.by_request(self.services, asked.version, asked.operation), asked
 
     def _caller(self, request: HttpRequest, claim: Signature) -> Caller:
         credential = self.authenticate(claim.access_key_id, claim.session_token)
@@ -187,22 +225,33 @@ def _noting_errors(opened: Opened) -> Iterator[None]:
         opened.error = errors.InternalError(request_id=opened.request_id)
 
 
-def _operation(service: Service, given: Mapping[str, str]) -> str:
-    """The operation that the fields ask for, if the service offers it."""
-    action, version = given.get("Action"), given.get("Version", service.version)
-    if not action:
-        raise errors.MissingAction
-    # The first ELB signs for the same name as the second and has operations of the same names. EC2's old versions are
-    # subsets of today's.
-    if service.protocol == "query" and version != service.version:
-        raise errors.InvalidAction(
-            f"Could not find operation {refusals.shortened(action)} for version {refusals.shortened(version)}"
-        )
-    if action in service.offered:
-        return action
-    if action in service.known:
-        raise errors.InvalidAction(f"The action {action} of {service.scope} is one that Sidedoor does not have.")
-    raise errors.InvalidAction(action=refusals.shortened(action))
+def _params(service: Service, operation: str, asked: Asked, request: HttpRequest) -> dict[str, Any]:
+    if asked.protocol is None:
+        return parse.read(service, operation, asked.fields)
+    return documents.read(service, operation, asked.protocol, request.body)
+
+
+def _document(opened: Opened) -> tuple[Service, DocumentProtocol] | None:
+    """The service and the protocol of the document that answers a request; None where it is answered in XML."""
+    service = opened.service
+    if service is None:
+        return None
+    protocol: Protocol = opened.document if opened.document in service.protocols else service.protocol
+    return (service, protocol) if protocol in (models.JSON, models.CBOR) else None
+
+
+def _error(opened: Opened, error: errors.ApiError) -> bytes:
+    spoken = _document(opened)
+    return (
+        documents.write_error(spoken[0], error, spoken[1])
+        if spoken
+        else serialize.write_error(opened.service, error, opened.request_id)
+    )
+
+
+def _headers(opened: Opened, error: errors.ApiError | None) -> Sequence[tuple[bytes, bytes]]:
+    spoken = _document(opened)
+    return documents.headers(spoken[0], error, spoken[1]) if spoken else XML
 
 
 def _log_access(opened: Opened, error: errors.ApiError | None) -> None:

@@ -117,19 +117,21 @@ def paged(
     """
     rest = list(items)
     if token:
-        last = _open(token, secret, scope)
+        last = opened(token, secret, scope)
         rest = [item for item in rest if key(item) > last]
     if not size or len(rest) <= min(size, most):
         return rest, None
     page = rest[: min(size, most)]
-    return page, _seal(key(page[-1]), secret, scope)
+    return page, seal(key(page[-1]), secret, scope)
 
 
-def _seal(last: str, secret: bytes, scope: str) -> str:
+def seal(last: str, secret: bytes, scope: str) -> str:
+    """The token that names the item with this key as the last one that was given."""
     return base64.urlsafe_b64encode(_mac(last, secret, scope) + last.encode()).decode()
 
 
-def _open(token: str, secret: bytes, scope: str) -> str:
+def opened(token: str, secret: bytes, scope: str) -> str:
+    """The key that ``seal`` made this token of. Raises ``InvalidNextToken``."""
     try:
         sealed = base64.urlsafe_b64decode(token.encode())
         last = sealed[16:].decode()

@@ -13,9 +13,15 @@ from typing import Any, Literal
 from botocore.loaders import Loader
 from botocore.model import OperationModel, ServiceModel
 
-Protocol = Literal["ec2", "query"]
+FormProtocol = Literal["ec2", "query"]
+DocumentProtocol = Literal["json", "smithy-rpc-v2-cbor"]
+Protocol = FormProtocol | DocumentProtocol
 
-_PROTOCOLS: tuple[Protocol, ...] = ("ec2", "query")
+JSON: DocumentProtocol = "json"
+CBOR: DocumentProtocol = "smithy-rpc-v2-cbor"
+
+_FORMS: tuple[FormProtocol, ...] = ("ec2", "query")
+DOCUMENTS: tuple[DocumentProtocol, ...] = (JSON, CBOR)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,16 +30,31 @@ class Service:
 
     ``name`` is botocore's (``elbv2``); ``scope`` what a client signs for (``elasticloadbalancing``); ``offered`` the
     operations that we have; ``known`` all that AWS has; ``unsigned`` those of them that clients do not sign.
+
+    ``protocols``: all that it speaks; ``form`` the one of them in which requests have fields, if there is one. Where documents
+    are spoken, ``target`` is the service's name, ``smithy`` the namespace of its shapes, and ``error_names`` has the name of
+    the shape for an error's code.
     """
 
     name: str
     scope: str
     version: str
-    protocol: Protocol
+    protocols: frozenset[Protocol]
+    form: FormProtocol | None
     namespace: str
+    target: str
+    smithy: str
+    json_version: str
+    query_compatible: bool
+    error_names: Mapping[str, str]
     offered: Mapping[str, OperationModel]
     known: frozenset[str]
     unsigned: frozenset[str]
+
+    @property
+    def protocol(self) -> Protocol:
+        """The protocol in which what fits none is answered."""
+        return self.form or JSON
 
 
 def load(table: Mapping[str, Collection[str]]) -> dict[str, Service]:
@@ -55,6 +76,11 @@ def by_request(services: Mapping[str, Service], version: str | None, action: str
     return next((service for service in services.values() if action in service.known), None)
 
 
+def by_target(services: Mapping[str, Service], target: str) -> Service | None:
+    """The service that an unsigned request with a document is for."""
+    return next((service for service in services.values() if target and service.target == target), None)
+
+
 def _service(name: str, description: Mapping[str, Any], offered: set[str]) -> Service:
     metadata, operations = description["metadata"], description["operations"]
     if strangers := offered - operations.keys():
@@ -65,12 +91,22 @@ def _service(name: str, description: Mapping[str, Any], offered: set[str]) -> Se
         name=name,
         scope=metadata.get("signingName", metadata["endpointPrefix"]),
         version=metadata["apiVersion"],
-        protocol=next(protocol for protocol in _PROTOCOLS if protocol in spoken),
-        namespace=metadata["xmlNamespace"].rstrip("/") + "/",  # EC2's model lacks the slash that EC2's answers have
+        protocols=frozenset(protocol for protocol in (*_FORMS, *DOCUMENTS) if protocol in spoken),
+        form=next((protocol for protocol in _FORMS if protocol in spoken), None),
+        namespace=metadata.get("xmlNamespace", "").rstrip("/") + "/",  # EC2's model lacks the slash that EC2's answers have
+        target=metadata.get("targetPrefix", ""),
+        smithy="com.amazonaws." + metadata["serviceId"].replace(" ", "").lower(),
+        json_version=metadata.get("jsonVersion", "1.0"),
+        query_compatible="awsQueryCompatible" in metadata,
+        error_names=_error_names(description["shapes"]),
         offered={operation: model.operation_model(operation) for operation in sorted(offered)},
         known=frozenset(operations),
         unsigned=frozenset(name for name, operation in operations.items() if operation.get("authtype") == "none"),
     )
+
+
+def _error_names(shapes: Mapping[str, Any]) -> dict[str, str]:
+    return {shape["error"]["code"]: name for name, shape in shapes.items() if "code" in shape.get("error", {})}
 
 
 def _pruned(description: Mapping[str, Any], offered: Iterable[str]) -> dict[str, Any]:

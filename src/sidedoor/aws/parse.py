@@ -23,7 +23,7 @@ from botocore.model import Shape
 
 from sidedoor import errors
 from sidedoor.aws import refusals
-from sidedoor.aws.models import Protocol, Service
+from sidedoor.aws.models import FormProtocol, Service
 from sidedoor.aws.refusals import Refusals
 from sidedoor.aws.serialize import NOT_XML
 
@@ -37,7 +37,7 @@ _PROTOCOL_FIELDS = frozenset(
 _INDEX = re.compile(r"[1-9][0-9]{0,8}")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,19}")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]{1,400}(?:\.[0-9]{0,400})?|\.[0-9]{1,400})(?:[eE][+-]?[0-9]{1,4})?")
-_NOT_XML = re.compile(f"[{NOT_XML}]")
+NOT_XML_AT_ALL = re.compile(f"[{NOT_XML}]")
 
 
 def fields(*encoded: str | bytes) -> dict[str, str]:
@@ -61,8 +61,10 @@ def fields(*encoded: str | bytes) -> dict[str, str]:
 def read(service: Service, operation: str, given: Mapping[str, str]) -> dict[str, Any]:
     """The input of an operation that the service offers, as boto3's caller wrote it. Raises the service's errors."""
     shape = service.offered[operation].input_shape
-    reading = _Reading(service.protocol, refusals.of_service(service.name, service.protocol))
-    members = _wire_names(shape, service.protocol) if shape is not None else {}
+    if service.form is None:
+        raise TypeError(f"{service.name} is not asked with fields")
+    reading = _Reading(service.form, refusals.of_service(service.name, service.form))
+    members = _wire_names(shape, service.form) if shape is not None else {}
     tree = _Node("")
     for name, value in given.items():
         _plant(tree, name, value, reading.refusals)
@@ -77,7 +79,7 @@ def read(service: Service, operation: str, given: Mapping[str, str]) -> dict[str
 
 @dataclass(frozen=True)
 class _Reading:
-    protocol: Protocol
+    protocol: FormProtocol
     refusals: Refusals
 
 
@@ -108,12 +110,12 @@ def _is_protocol_field(name: str) -> bool:
 
 
 @cache
-def _wire_names(shape: Shape, protocol: Protocol) -> dict[str, tuple[str, Shape]]:
+def _wire_names(shape: Shape, protocol: FormProtocol) -> dict[str, tuple[str, Shape]]:
     """Wire name -> (member name, shape)."""
     return {_wire_name(member, name, protocol): (name, member) for name, member in shape.members.items()}
 
 
-def _wire_name(shape: Shape, name: str, protocol: Protocol) -> str:
+def _wire_name(shape: Shape, name: str, protocol: FormProtocol) -> str:
     """What a member is called in a request (aws-reference 1.1). The EC2 protocol capitalises the answer's name."""
     names = shape.serialization
     if protocol == "ec2":
@@ -136,9 +138,9 @@ def _value(shape: Shape, node: _Node, reading: _Reading) -> Any:
     try:
         value = _SCALAR[shape.type_name](text)
     except (ValueError, OverflowError):
-        raise reading.refusals.invalid(node.name, text, _FORMS[shape.type_name]) from None
+        raise reading.refusals.invalid(node.name, text, FORMS[shape.type_name]) from None
     # EC2's operations word their own limits; the others name the model's constraint.
-    broken = _broken_constraint(shape.metadata, value) if reading.protocol == "query" else None
+    broken = broken_constraint(shape.metadata, value) if reading.protocol == "query" else None
     if broken is not None:
         raise reading.refusals.invalid(node.name, text, broken)
     return value
@@ -204,7 +206,7 @@ _COMPOUND: Mapping[str, Callable[[Shape, _Node, _Reading], Any]] = {"structure":
 
 
 def _string(text: str) -> str:
-    if _NOT_XML.search(text):
+    if NOT_XML_AT_ALL.search(text):
         raise ValueError
     return text
 
@@ -257,7 +259,7 @@ _SCALAR: Mapping[str, Callable[[str], Any]] = {
     "blob": _blob,
 }
 
-_FORMS: Mapping[str, str] = {
+FORMS: Mapping[str, str] = {
     "string": "must hold only characters that XML can hold",
     "character": "must hold only characters that XML can hold",
     "integer": "must be an integer of 32 bits",
@@ -270,7 +272,7 @@ _FORMS: Mapping[str, str] = {
 }
 
 
-def _broken_constraint(limits: Mapping[str, Any], value: Any) -> str | None:
+def broken_constraint(limits: Mapping[str, Any], value: Any) -> str | None:
     """The constraint of the model that the value breaks, in AWS's words, or None."""
     if isinstance(value, bool | datetime):
         return None

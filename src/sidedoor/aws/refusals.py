@@ -1,7 +1,7 @@
 """How each service words what is wrong with a parameter. Pure.
 
-EC2 has a code for each kind of mistake; IAM, STS and ELBv2 name the constraint that a value fails; SNS names the parameter
-(aws-reference 1.2; the recorded messages of each service).
+EC2 and CloudWatch have a code for each kind of mistake; IAM, STS and ELBv2 name the constraint that a value fails; SNS names
+the parameter (aws-reference 1.2; the recorded messages of each service).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Refusals:
 def of_service(name: str, protocol: str) -> Refusals:
     if protocol == "ec2":
         return _EC2
-    return _SNS if name == "sns" else _QUERY
+    return {"sns": _SNS, "cloudwatch": _CLOUDWATCH}.get(name, _QUERY)
 
 
 def shortened(text: str) -> str:
@@ -85,6 +85,15 @@ def _sns_invalid(name: str, value: str, constraint: str) -> errors.ApiError:
     return errors.InvalidParameter(f"Invalid parameter: {name} Reason: the value '{shortened(value)}' {constraint}")
 
 
+def _cloudwatch_missing(name: str) -> errors.ApiError:
+    return errors.MissingParameter(f"The parameter {name} is required.")
+
+
+def _cloudwatch_invalid(name: str, value: str, constraint: str) -> errors.ApiError:
+    return errors.InvalidParameterValue(f"The value {shortened(value)} for parameter {name} is invalid: it {constraint}.")
+
+
 _EC2 = Refusals(_ec2_unknown, _ec2_missing, _ec2_invalid)
 _QUERY = Refusals(_query_unknown, _query_missing, _query_invalid)
 _SNS = Refusals(_sns_unknown, _sns_missing, _sns_invalid)
+_CLOUDWATCH = Refusals(_query_unknown, _cloudwatch_missing, _cloudwatch_invalid)

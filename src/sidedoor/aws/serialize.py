@@ -53,13 +53,13 @@ def writer(service: Service, operation: str) -> AnswerWriter:
 
     wrapper = output.serialization.get("resultWrapper") if output is not None else None
     result = (f"<{wrapper}>", f"</{wrapper}>") if wrapper else ("", "")
-    return ec2 if service.protocol == "ec2" else query
+    return ec2 if service.form == "ec2" else query
 
 
 def write_error(service: Service | None, error: errors.ApiError, request_id: str) -> bytes:
     """The envelope of an error in the service's protocol. With no service it is EC2's, which botocore reads in both."""
     code, message = _text(error.code), _text(error.message)
-    if service is None or service.protocol == "ec2":
+    if service is None or service.form == "ec2":
         inner = f"<Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors>"
         return f"{_DECLARATION}<Response>{inner}<RequestID>{request_id}</RequestID></Response>".encode()
     side = "Sender" if error.status < 500 else "Receiver"

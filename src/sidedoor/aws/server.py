@@ -18,9 +18,9 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from sidedoor.aws import models, serialize
+from sidedoor.aws import models
 from sidedoor.aws.answers import Answers, Question
-from sidedoor.aws.door import MAX_BODY, Arrival, Authenticate, Door, Invocation, Invoke, Reply
+from sidedoor.aws.door import MAX_BODY, Arrival, Authenticate, Door, Heard, Invocation, Invoke, Reply, writers
 from sidedoor.aws.signature import HttpRequest
 
 MAX_QUICK_BODY = 16 * 1024
@@ -51,14 +51,14 @@ def application(
     clock: Callable[[], datetime],
     quick: Quick | None = None,
     routes: Sequence[Route] = (),
+    heard: Heard | None = None,
 ) -> ASGIApp:
     """The ASGI application that offers the operations of ``table`` (service -> operation names), and before them ``routes``.
 
-    ``authenticate`` and ``invoke`` are plain functions and may block.
+    ``authenticate`` and ``invoke`` are plain functions and may block. ``heard`` is told of what was answered.
     """
     services = models.load(table)
-    writers = {(s.name, operation): serialize.writer(s, operation) for s in services.values() for operation in s.offered}
-    door = Door(services, writers, authenticate, invoke, clock)
+    door = Door(services, writers(services), authenticate, invoke, clock, heard)
     others, paths = Starlette(routes=routes), {route.path for route in routes}
     reply_to = _Replies(door, quick)
 
@@ -77,7 +77,7 @@ def application(
         reply = await reply_to.request(arrival)
         headers = [
             (b"x-amzn-requestid", arrival.request_id.encode()),
-            (b"content-type", b"text/xml;charset=UTF-8"),
+            *reply.headers,
             (b"content-length", str(len(reply.content)).encode()),
         ]
         if arrival.oversized:
@@ -105,7 +105,8 @@ class _Replies:
             return door.answer(opened)
         if self._quick.includes(call):
             asked = arrival.http.query, arrival.http.body
-            return self._answers.reply(door, opened, Question(call.service, call.operation, call.region, call.caller, asked))
+            question = Question(call.service, call.operation, call.region, call.caller, asked, opened.document)
+            return self._answers.reply(door, opened, question)
         return await self._by_worker(lambda: door.answer(opened))
 
     async def _by_worker(self, work: Callable[[], Reply]) -> Reply:

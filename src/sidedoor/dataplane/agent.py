@@ -10,23 +10,27 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from typing import Any
 
 from sidedoor import codec
-from sidedoor.dataplane import desired
+from sidedoor.dataplane import census, desired
 from sidedoor.dataplane.balancing import Balancing
+from sidedoor.dataplane.bookkeeper import Survey
 from sidedoor.dataplane.cache import Cache
 from sidedoor.dataplane.desired import Network
 from sidedoor.dataplane.driver import Driver, DriverError
 from sidedoor.dataplane.envoy.ads import AdsServer
 from sidedoor.dataplane.feed import Batch
-from sidedoor.dataplane.ground import Ground
+from sidedoor.dataplane.ground import Ground, nobody, utc_now
 from sidedoor.dataplane.opening import Opening
 from sidedoor.dataplane.plan import AddAddress, AddNetwork, AddSegment, AddWorkload, SetResolver, Step, plan
 from sidedoor.dataplane.reports import Reports
 from sidedoor.dataplane.resolvers import Resolvers
 from sidedoor.dataplane.wanted import RECORDS, Unit, UnitKind, Wanted
+from sidedoor.names.server import Forward
 from sidedoor.settings import CONNECTIONS_PER_TARGET
 
 log = logging.getLogger(__name__)
@@ -36,14 +40,14 @@ RESYNC_SECONDS = 30.0
 
 RETRY_SECONDS = 1.0
 
-_ORDER = {UnitKind.NETWORK: 0, UnitKind.BALANCER: 1, UnitKind.ENDPOINT: 2}
+_ORDER = {UnitKind.NETWORK: 0, UnitKind.BALANCER: 1, UnitKind.ENDPOINT: 2, UnitKind.RULES: 3}
 _ADDITIONS = (AddNetwork, AddSegment, AddAddress, AddWorkload)
 
 
 class Agent:
     """One host's agent. All methods run on the event loop; the driver's work runs on one thread of its own.
 
-    ``_taught``: endpoint id -> the VPC whose resolver was taught its names.
+    ``_taught``: endpoint id -> the VPC whose resolver was taught its names. ``before_closing`` is awaited before doors close.
     """
 
     def __init__(
@@ -55,11 +59,18 @@ class Agent:
         *,
         pending_seconds: float = 0.0,
         connections_per_target: int = CONNECTIONS_PER_TARGET,
+        before_closing: Callable[[], Awaitable[None]] | None = None,
+        carrier: Callable[[], int | None] = nobody,
+        now: Callable[[], datetime] = utc_now,
+        forward: Forward | None = None,
     ) -> None:
         self._cache = cache
-        self._ground = Ground(driver=driver, ads=ads, reports=reports, look=self._look)
-        self.resolvers = Resolvers(driver)
-        self.balancing = Balancing(self._ground, connections_per_target=connections_per_target)
+        self._before_closing = before_closing
+        self._ground = Ground(driver=driver, ads=ads, reports=reports, look=self._look, carrier=carrier, now=now)
+        self.resolvers = Resolvers(driver, forward)
+        self.balancing = Balancing(
+            self._ground, connections_per_target=connections_per_target, on_zones=self._teach_those_behind
+        )
         self.opening = Opening(self._ground, self.balancing, pending_seconds=pending_seconds)
         self._kernel = ThreadPoolExecutor(1, thread_name_prefix="kernel")
         self._dirty: set[Unit] = set()
@@ -67,6 +78,10 @@ class Agent:
         self._retries: dict[Unit, asyncio.TimerHandle] = {}
         self._taught: dict[str, str] = {}
         self._revision: int | None = None
+
+    @property
+    def ground(self) -> Ground:
+        return self._ground
 
     @property
     def wanted(self) -> Wanted:
@@ -118,6 +133,14 @@ class Agent:
     async def _placed_networks(self) -> set[Unit]:
         return {Unit(UnitKind.NETWORK, vpc_id) for vpc_id in await self._in_kernel(self._ground.driver.networks)}
 
+    def survey(self) -> Survey:
+        """What there is to count."""
+        prober = self.balancing.prober
+        return Survey(
+            passages=census.passages(self.wanted, self.opening.doors()),
+            populations=census.populations(self.wanted, prober.report, prober.states),
+        )
+
     # --- the loop -------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
@@ -129,6 +152,7 @@ class Agent:
 
     async def close(self) -> None:
         await self.resolvers.close()
+        await self.balancing.ending.close()
         self._kernel.shutdown()
 
     def _look(self, units: set[Unit]) -> None:
@@ -176,8 +200,12 @@ class Agent:
                 case UnitKind.BALANCER:
                     self.balancing.mend(unit.id)
                 case UnitKind.ENDPOINT:
+                    if self._before_closing is not None and self.opening.closes(unit.id):
+                        await self._before_closing()
                     self._teach_names_of(unit.id)
                     self.opening.mend(unit.id)
+                case UnitKind.RULES:
+                    self.opening.mend_rules(unit.id)
         except Exception as error:
             foreseen = isinstance(error, (DriverError, OSError, KeyError))
             context = {"action": "agent.retry", "unit": unit.id}
@@ -198,6 +226,8 @@ class Agent:
             log.info("%s", step, extra={"action": "agent.step", "vpc": vpc_id})
         self._ground.broken.discard(vpc_id)
         self._teach(vpc_id)
+        if steps and self._ground.driver.moves_addresses:
+            self._look({Unit(UnitKind.RULES, endpoint_id) for endpoint_id in self.wanted.endpoints_of_vpc[vpc_id]})
         if any(isinstance(step, AddNetwork | SetResolver) for step in steps):
             await self.resolvers.leave(vpc_id)  # Its sockets are in a network that is gone, or on an address that was.
         if wanted is not None and wanted.resolver is not None:
@@ -213,13 +243,21 @@ class Agent:
 
     def _teach(self, vpc_id: str) -> None:
         """Tells the VPC's resolver its names, and remembers whose they are: an endpoint that is gone names no VPC."""
-        self.resolvers.teach(vpc_id, desired.names(self.wanted, vpc_id), desired.private_zones(self.wanted, vpc_id))
+        names = desired.names(self.wanted, vpc_id, self.balancing.out)
+        self.resolvers.teach(vpc_id, names, desired.private_zones(self.wanted, vpc_id))
         self._taught |= dict.fromkeys(self.wanted.endpoints_of_vpc[vpc_id], vpc_id)
 
     def _teach_names_of(self, endpoint_id: str) -> None:
         endpoint = self.wanted.endpoints.get(endpoint_id)
         vpc_id = endpoint.vpc_id if endpoint is not None else self._taught.pop(endpoint_id, None)
         if vpc_id is not None:
+            self._teach(vpc_id)
+
+    def _teach_those_behind(self, balancer_id: str) -> None:
+        """Teaches the resolvers of the VPCs in which a name leads to this load balancer."""
+        balancer = self.wanted.load_balancers.get(balancer_id)
+        own = {balancer.vpc_id} if balancer is not None else set()
+        for vpc_id in sorted(own | {self.wanted.endpoints[one].vpc_id for one in self.wanted.served_by(balancer_id)}):
             self._teach(vpc_id)
 
     # --- what Envoy says ------------------------------------------------------------------------------------------
@@ -230,6 +268,7 @@ class Agent:
         if kind == "endpoint":
             self.opening.evaluate(record_id)
         else:
+            self.balancing.ending.evaluate(record_id)
             self.opening.evaluate_those_behind(record_id)
 
 

@@ -5,15 +5,22 @@ Rule: a verdict changes the hosts alone, so that no connection to another target
 
 from __future__ import annotations
 
+import asyncio
 import socket
+from collections.abc import Callable
 from typing import Any
 
-from sidedoor.dataplane import desired, source_ports
+from sidedoor.dataplane import desired, failover, source_ports
 from sidedoor.dataplane.desired import Cluster
+from sidedoor.dataplane.ending import Ending
 from sidedoor.dataplane.envoy import resources
 from sidedoor.dataplane.ground import Ground
 from sidedoor.dataplane.health import Prober
-from sidedoor.loadbalancers.model import HealthState, LoadBalancerState
+from sidedoor.dataplane.wanted import Unit, UnitKind
+from sidedoor.loadbalancers.model import LoadBalancerState
+
+LONGEST_WAIT_SECONDS = 5.0
+"""After this the clock is looked at again, since somebody may have set it."""
 
 
 def owner(balancer_id: str) -> str:
@@ -22,10 +29,17 @@ def owner(balancer_id: str) -> str:
 
 
 class Balancing:
-    """``_clusters``: load balancer id -> its clusters, as Envoy was last told of them."""
+    """``_clusters``: load balancer id -> its clusters, as Envoy was last told of them.
 
-    def __init__(self, ground: Ground, *, connections_per_target: int) -> None:
+    ``out``: load balancer id -> the zones to which no name should lead. ``on_zones(balancer_id)`` is called when they change.
+    """
+
+    def __init__(self, ground: Ground, *, connections_per_target: int, on_zones: Callable[[str], None]) -> None:
         self._ground = ground
+        self._on_zones = on_zones
+        self.out: dict[str, frozenset[str]] = {}
+        self.ending = Ending(ground, settled=lambda one: ground.ads.status(owner(one)).settled)
+        self._timers: dict[str, asyncio.TimerHandle] = {}
         self._connections_per_target = connections_per_target
         self.prober = Prober(open_socket=self._probe_socket, locate=ground.driver.locate, on_change=self._health_changed)
         self._clusters: dict[str, tuple[Cluster, ...]] = {}
@@ -52,14 +66,38 @@ class Balancing:
         self._clusters[balancer_id] = clusters
         self._ground.ads.set(owner(balancer_id), resources.CLUSTER, messages)
         self.prober.set(balancer_id, clusters)
-        self._set_hosts(balancer_id)
-        self._report_health(balancer_id)
+        self._follow(balancer_id)
+        self._wait_for_next_end(balancer_id)
         balancer = self._ground.wanted.load_balancers.get(balancer_id)
         if balancer is None:
             del self._clusters[balancer_id]
         elif balancer.state is LoadBalancerState.PROVISIONING:
             self._ground.expect_network(balancer.vpc_id)
             self._ground.reports.active(balancer_id)
+
+    def _follow(self, balancer_id: str) -> None:
+        """Does what follows from the health of the load balancer's targets."""
+        self._set_hosts(balancer_id)
+        clusters, states = self._clusters[balancer_id], self.prober.states
+        self.ending.want(balancer_id, failover.flows_to_end(clusters, states, self._ground.now()))
+        before, out = self.out.pop(balancer_id, frozenset()), failover.zones_out(clusters, states)
+        if out:
+            self.out[balancer_id] = out
+        if out != before:
+            self._on_zones(balancer_id)
+        self._report_health(balancer_id)
+
+    def _wait_for_next_end(self, balancer_id: str) -> None:
+        """Has the load balancer looked at when the next deregistered target's time is over."""
+        timer = self._timers.pop(balancer_id, None)
+        if timer is not None:
+            timer.cancel()
+        now = self._ground.now()
+        end = failover.next_end(self._clusters[balancer_id], now)
+        if end is not None:
+            wait = min((end - now).total_seconds(), LONGEST_WAIT_SECONDS)
+            look = {Unit(UnitKind.BALANCER, balancer_id)}
+            self._timers[balancer_id] = asyncio.get_running_loop().call_later(wait, self._ground.look, look)
 
     def _set_hosts(self, balancer_id: str) -> None:
         assignments = {}
@@ -80,14 +118,11 @@ class Balancing:
 
     def _health_changed(self, balancer_id: str) -> None:
         if balancer_id in self._clusters:
-            self._set_hosts(balancer_id)
-        self._report_health(balancer_id)
+            self._follow(balancer_id)
 
     def _report_health(self, balancer_id: str) -> None:
-        """Reports every verdict there is. A target without one stays ``initial``, which the control plane knows by itself."""
         for target in self.prober.report(balancer_id):
-            if target.state is not HealthState.INITIAL:
-                self._ground.reports.target(target)
+            self._ground.reports.target(target)
 
     def _probe_socket(self, vpc_id: str) -> socket.socket:
         return self._ground.driver.socket(vpc_id, socket.SOCK_STREAM)

@@ -23,8 +23,9 @@ from sidedoor.dataplane.wanted import RECORDS
 Change = tuple[str, str, Document | None]
 """Kind, id, and the record as a document, or None where it is gone."""
 
-VERSION = 1
-"""Of the file's own layout. A file with another one is put aside: the control plane has everything that is in it."""
+VERSION = 2
+"""Of the file's layout and of the kinds of record that the feed has. A file with another one is put aside: the control plane
+has everything that is in it, and also what an older feed did not tell."""
 
 _SCHEMA = """
 CREATE TABLE records (kind TEXT NOT NULL, id TEXT NOT NULL, document TEXT NOT NULL, PRIMARY KEY (kind, id)) WITHOUT ROWID;

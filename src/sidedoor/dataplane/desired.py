@@ -7,11 +7,24 @@ Rule 2: each function computes one unit and reads only what that unit needs.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 
+from sidedoor.dataplane import admission
+from sidedoor.dataplane.admission import Admission
 from sidedoor.dataplane.wanted import Wanted
 from sidedoor.endpoints.model import CARRIES_TRAFFIC, Endpoint, State
-from sidedoor.loadbalancers.model import ANY_ZONE, HealthCheck, HealthState, Listener, LoadBalancer, Node, TargetGroup
+from sidedoor.loadbalancers.model import (
+    ANY_ZONE,
+    HealthCheck,
+    HealthState,
+    Listener,
+    LoadBalancer,
+    Minimum,
+    Node,
+    Target,
+    TargetGroup,
+)
 from sidedoor.networks.model import Interface, InterfaceKind, gateway_address, private_dns_name, resolver_address
 from sidedoor.networks.zones import zone_name
 from sidedoor.services.model import private_zone
@@ -56,7 +69,8 @@ def network(wanted: Wanted, vpc_id: str) -> Network | None:
         return None
     interfaces = [wanted.interfaces[one] for one in wanted.interfaces_of_vpc[vpc_id]]
     placed = [interface for interface in interfaces if _is_placed(wanted, interface)]
-    segments = tuple(_segment(wanted, subnet_id, placed) for subnet_id in sorted({one.subnet_id for one in placed}))
+    used = {one.subnet_id for one in placed} | {one for one in wanted.subnets_of_vpc[vpc_id] if one in wanted.attached}
+    segments = tuple(_segment(wanted, subnet_id, placed) for subnet_id in sorted(used))
     if not segments:
         return None
     resolver = resolver_address(vpc.cidr) if vpc.dns_support else None
@@ -84,7 +98,7 @@ def _segment(wanted: Wanted, subnet_id: str, placed: Collection[Interface]) -> S
             sorted(
                 Workload(interface_id=one.id, address=one.address, mac=one.mac)
                 for one in mine
-                if one.kind is InterfaceKind.WORKLOAD
+                if one.kind is InterfaceKind.WORKLOAD and one.id not in wanted.attached
             )
         ),
     )
@@ -103,10 +117,19 @@ class Host:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Leaving:
+    """A target that was deregistered: it gets no new connection. ``ends``: when its flows are ended, None where never."""
+
+    host: Host
+    ends: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Cluster:
     """A load balancer's node with one of its target groups: the address that targets see, and the targets that it may use.
 
-    ``listener_port``: the port of the listener that forwards to the group; of several, the lowest.
+    ``listener_port``: the port of the listener that forwards to the group; of several, the lowest. ``leaving``: those of the
+    targets that were deregistered. What else is here about health: see ``TargetGroup``.
     """
 
     name: str
@@ -119,6 +142,12 @@ class Cluster:
     sticky: bool
     check: HealthCheck
     candidates: tuple[Host, ...]
+    zone_id: str = ""
+    leaving: tuple[Leaving, ...] = ()
+    minimum_to_choose: Minimum = field(default_factory=Minimum)
+    minimum_in_dns: Minimum = field(default_factory=Minimum)
+    ends_flows_of_unhealthy: bool = True
+    unhealthy_draining: int = 0
 
 
 def cluster_name(node_interface_id: str, target_group_id: str) -> str:
@@ -140,6 +169,7 @@ def clusters(wanted: Wanted, balancer_id: str) -> tuple[Cluster, ...]:
 
 
 def _cluster(wanted: Wanted, balancer: LoadBalancer, node: Node, group: TargetGroup, listener_port: int) -> Cluster:
+    targets = _targets(wanted, balancer, node, group)
     return Cluster(
         name=cluster_name(node.interface_id, group.id),
         vpc_id=balancer.vpc_id,
@@ -150,29 +180,38 @@ def _cluster(wanted: Wanted, balancer: LoadBalancer, node: Node, group: TargetGr
         proxy_protocol=group.proxy_protocol,
         sticky=group.source_ip_stickiness,
         check=group.health_check,
-        candidates=_candidates(wanted, balancer, node, group),
+        candidates=tuple(sorted(_host(one) for one in targets if one.draining_since is None)),
+        zone_id=node.zone_id,
+        leaving=tuple(_leaving(one, group) for one in targets if one.draining_since is not None),
+        minimum_to_choose=group.minimum_to_choose,
+        minimum_in_dns=group.minimum_in_dns,
+        ends_flows_of_unhealthy=group.ends_flows_of_unhealthy,
+        unhealthy_draining=group.unhealthy_draining,
     )
 
 
-def _candidates(wanted: Wanted, balancer: LoadBalancer, node: Node, group: TargetGroup) -> tuple[Host, ...]:
+def _targets(wanted: Wanted, balancer: LoadBalancer, node: Node, group: TargetGroup) -> list[Target]:
+    """The targets that a node may have flows to."""
     enabled = {one.zone_id for one in balancer.nodes} if group.cross_zone(balancer) else {node.zone_id}
-    targets = [wanted.targets[one] for one in wanted.targets_of_group[group.id]]
-    return tuple(
-        sorted(
-            Host(target=one.id, address=one.address, port=one.port)
-            for one in targets
-            if one.running and one.draining_since is None and (one.zone == ANY_ZONE or one.zone in enabled)
-        )
-    )
+    targets = (wanted.targets[one] for one in wanted.targets_of_group[group.id])
+    return [one for one in targets if one.running and (one.zone == ANY_ZONE or one.zone in enabled)]
+
+
+def _host(target: Target) -> Host:
+    return Host(target=target.id, address=target.address, port=target.port)
+
+
+def _leaving(target: Target, group: TargetGroup) -> Leaving:
+    return Leaving(host=_host(target), ends=target.drained_at(group) if group.ends_flows_of_deregistered else None)
 
 
 def hosts(cluster: Cluster, states: Mapping[str, HealthState]) -> tuple[Host, ...]:
-    """The hosts that get new connections: the healthy ones, or all of them where none is healthy (fail open).
+    """The hosts that get new connections: the healthy ones, or all of them where these are too few (fail open).
 
     ``states``: target id -> what this node's probes found. A target without probes counts as healthy.
     """
     healthy = tuple(one for one in cluster.candidates if states.get(one.target, HealthState.HEALTHY) is HealthState.HEALTHY)
-    return healthy or cluster.candidates
+    return healthy if cluster.minimum_to_choose.is_met(len(healthy), len(cluster.candidates)) else cluster.candidates
 
 
 # --- endpoints ----------------------------------------------------------------------------------------------------
@@ -180,7 +219,7 @@ def hosts(cluster: Cluster, states: Mapping[str, HealthState]) -> tuple[Host, ..
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Door:
-    """One port of one of an endpoint's interfaces: where consumers connect, and the cluster behind it."""
+    """One port of one of an endpoint's interfaces: where consumers connect, who of them comes in, and the cluster behind it."""
 
     name: str
     endpoint_id: str
@@ -191,6 +230,7 @@ class Door:
     cluster: str
     idle_timeout: int
     sticky: bool
+    admission: Admission
 
 
 def doors(wanted: Wanted, endpoint_id: str) -> tuple[Door, ...]:
@@ -207,7 +247,9 @@ def doors(wanted: Wanted, endpoint_id: str) -> tuple[Door, ...]:
         balancer, node = served
         listeners = [wanted.listeners[one] for one in wanted.listeners_of_balancer[balancer.id]]
         found += [
-            _door(wanted, endpoint, interface, node, one) for one in listeners if one.target_group_id in wanted.target_groups
+            _door(wanted, endpoint, interface, balancer, node, one)
+            for one in listeners
+            if one.target_group_id in wanted.target_groups
         ]
     return tuple(sorted(found, key=lambda door: door.name))
 
@@ -224,7 +266,9 @@ def _node_of(wanted: Wanted, endpoint: Endpoint, interface: Interface) -> tuple[
     return None
 
 
-def _door(wanted: Wanted, endpoint: Endpoint, interface: Interface, node: Node, listener: Listener) -> Door:
+def _door(
+    wanted: Wanted, endpoint: Endpoint, interface: Interface, balancer: LoadBalancer, node: Node, listener: Listener
+) -> Door:
     return Door(
         name=f"{endpoint.id}/{interface.id}/{listener.port}",
         endpoint_id=endpoint.id,
@@ -235,17 +279,35 @@ def _door(wanted: Wanted, endpoint: Endpoint, interface: Interface, node: Node, 
         cluster=cluster_name(node.interface_id, listener.target_group_id),
         idle_timeout=listener.idle_timeout,
         sticky=wanted.target_groups[listener.target_group_id].source_ip_stickiness,
+        admission=_admission(wanted, endpoint, balancer, listener.port),
     )
+
+
+def _admission(wanted: Wanted, endpoint: Endpoint, balancer: LoadBalancer, port: int) -> Admission:
+    """Who comes in: whom the endpoint's security groups and the load balancer's let in.
+
+    A load balancer that was made without groups asks nobody who he is, and neither does one that is told not to
+    (``EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic``).
+    """
+    asked = [endpoint.group_ids]
+    if balancer.group_ids and balancer.enforce_private_link_rules:
+        asked.append(balancer.group_ids)
+    return admission.by_all(wanted, asked, endpoint.vpc_id, port)
 
 
 # --- names --------------------------------------------------------------------------------------------------------
 
 
-def names(wanted: Wanted, vpc_id: str) -> dict[str, tuple[str, ...]]:
+ZonesOut = Mapping[str, Collection[str]]
+"""Load balancer id -> the zones that have too few healthy targets for names to lead there (``failover.zones_out``)."""
+
+
+def names(wanted: Wanted, vpc_id: str, out: ZonesOut) -> dict[str, tuple[str, ...]]:
     """The names that a VPC's resolver answers, in lower case and without a final dot, with their addresses.
 
     An endpoint's names answer from its creation to its deletion; what is not ``available`` refuses the connection, which
-    tells a caller more than a missing name. An instance's name answers as long as it has its interface.
+    tells a caller more than a missing name. Its regional and private names lead where there are healthy targets, unless there
+    are none at all; a zonal name always leads to its zone. An instance's name answers as long as it has its interface.
     """
     answers: dict[str, tuple[str, ...]] = {
         private_dns_name(interface.region, interface.address): (interface.address,)
@@ -256,15 +318,29 @@ def names(wanted: Wanted, vpc_id: str) -> dict[str, tuple[str, ...]]:
         endpoint = wanted.endpoints[endpoint_id]
         if endpoint.state in (State.DELETING, State.DELETED):
             continue
-        addresses = {
-            interface.subnet_id: interface.address
-            for interface in (wanted.interfaces.get(one) for one in endpoint.interface_ids)
-            if interface is not None
-        }
-        answers |= _endpoint_names(wanted, endpoint, addresses)
+        found = (wanted.interfaces.get(one) for one in endpoint.interface_ids)
+        interfaces = {interface.subnet_id: interface for interface in found if interface is not None}
+        in_order = [interfaces[one] for one in endpoint.subnet_ids if one in interfaces]
+        leading = tuple(one.address for one in _healthy(in_order, out))
+        answers |= _endpoint_names(wanted, endpoint, {one.subnet_id: one.address for one in in_order}, leading)
         if _private_zone(wanted, endpoint) is not None:
-            answers[endpoint.private_dns_name or ""] = tuple(addresses[one] for one in endpoint.subnet_ids if one in addresses)
+            answers[endpoint.private_dns_name or ""] = leading
+    for balancer_id in wanted.balancers_of_vpc[vpc_id]:
+        answers |= _balancer_names(wanted.load_balancers[balancer_id], out)
     return answers
+
+
+def _healthy(interfaces: list[Interface], out: ZonesOut) -> list[Interface]:
+    """An endpoint's interfaces behind which there are healthy targets, or all where there are none."""
+    return [one for one in interfaces if one.zone_id not in out.get(one.load_balancer_id or "", ())] or interfaces
+
+
+def _balancer_names(balancer: LoadBalancer, out: ZonesOut) -> dict[str, tuple[str, ...]]:
+    """A load balancer's own name, and one for each of its zones (NLB user guide, "DNS name")."""
+    name = balancer.dns_name.lower()
+    zonal = {f"{zone_name(balancer.account, balancer.region, one.zone_id)}.{name}": (one.address,) for one in balancer.nodes}
+    healthy = tuple(one.address for one in balancer.nodes if one.zone_id not in out.get(balancer.id, ()))
+    return zonal | {name: healthy or tuple(one.address for one in balancer.nodes)}
 
 
 def private_zones(wanted: Wanted, vpc_id: str) -> frozenset[str]:
@@ -281,7 +357,10 @@ def _private_zone(wanted: Wanted, endpoint: Endpoint) -> str | None:
     return private_zone(endpoint.private_dns_name) if vpc is not None and vpc.dns_support and vpc.dns_hostnames else None
 
 
-def _endpoint_names(wanted: Wanted, endpoint: Endpoint, addresses: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+def _endpoint_names(
+    wanted: Wanted, endpoint: Endpoint, addresses: Mapping[str, str], leading: tuple[str, ...]
+) -> dict[str, tuple[str, ...]]:
+    """``addresses``: by subnet, for the zonal names. ``leading``: those of the regional name."""
     zone_names = {
         subnet_id: zone_name(endpoint.account, endpoint.region, wanted.subnets[subnet_id].zone_id)
         for subnet_id in endpoint.subnet_ids
@@ -290,7 +369,7 @@ def _endpoint_names(wanted: Wanted, endpoint: Endpoint, addresses: Mapping[str, 
     if set(zone_names) != set(endpoint.subnet_ids):
         return {}
     regional, *zonal = endpoint.dns_names(zone_names)
-    answers = {regional: tuple(addresses[one] for one in endpoint.subnet_ids if one in addresses)}
+    answers = {regional: leading}
     for subnet_id, name in zip(endpoint.subnet_ids, zonal, strict=True):
         if subnet_id in addresses:
             answers[name] = (addresses[subnet_id],)

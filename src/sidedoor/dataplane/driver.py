@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from sidedoor.dataplane.admission import Admission
 from sidedoor.dataplane.desired import Network
 from sidedoor.dataplane.plan import Step
+
+Clients = tuple[str, ...] | None
+"""Blocks of addresses from which connections are let in; None: from everywhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,9 @@ class Driver(Protocol):
     resolver_port: int
     """The port on which a VPC's resolver answers here: 53 where the VPC has a network of its own. 0: any free one."""
 
+    moves_addresses: bool
+    """Whether an address of a VPC may stand on another one here."""
+
     def start(self) -> None:
         """Makes what all networks stand on. Repeating it changes nothing. Raises ``DriverError``."""
 
@@ -50,11 +57,23 @@ class Driver(Protocol):
         Where the VPC has a network of its own, any address counts that the network holds or that lies in one of its subnets.
         """
 
+    def seen(self, vpc_id: str, admission: Admission) -> Clients:
+        """From which addresses clients of this VPC connect that may come in. ``KeyError``: the VPC is not here.
+
+        Where the VPC has a network of its own, they connect from those that they have.
+        """
+
     def socket(self, vpc_id: str, kind: socket.SocketKind) -> socket.socket:
         """A new non-blocking IPv4 socket inside the VPC. Raises ``DriverError``."""
 
     def cut(self, vpc_id: str, address: str) -> None:
         """Ends every established TCP flow to this local address of the VPC at once, where the host can do that."""
+
+    def reset(self, vpc_id: str, source: str, peers: Collection[tuple[str, int]], holder: int | None) -> int:
+        """Ends the flows from an address of the VPC to these others, each an address of the VPC with a port. Returns how many.
+
+        ``holder``: the process whose flows are meant, and no other's. May take a while: not for an event loop.
+        """
 
     def remove_everything(self) -> None:
         """Takes away all that carries this state directory's mark."""

@@ -1,4 +1,4 @@
-"""Ends TCP flows at once, from outside of the programs that hold them: SOCK_DESTROY of sock_diag(7).
+"""Finds TCP flows, and ends them at once from outside of the programs that hold them: SOCK_DESTROY of sock_diag(7).
 
 Rule: plain system calls only, so that it can be called where nothing may wait.
 """
@@ -9,8 +9,11 @@ import errno
 import os
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from ipaddress import IPv4Address
+
+from sidedoor.dataplane import resets
 
 NETLINK_SOCK_DIAG = 4
 
@@ -22,6 +25,8 @@ _HEADER = struct.Struct("=IHHII")  # nlmsghdr: length, type, flags, sequence, po
 _REQUEST_HEAD = struct.Struct("=BBBxI")  # inet_diag_req_v2 up to its sockid: family, protocol, extensions, states
 _SOCKET_ID = slice(4, 52)  # inet_diag_msg: four bytes, then the sockid of 48
 _SOCKET_ID_LENGTH = 48
+_PEER = struct.Struct("!2xH16x4s")  # in the sockid: the other end's port, and after our address its address
+_INODE = struct.Struct("=68xI")  # inet_diag_msg: after the sockid expires, rqueue, wqueue, uid
 _BYTECODE = 1  # INET_DIAG_REQ_BYTECODE
 _SOURCE_MATCHES = 7  # INET_DIAG_BC_S_COND
 
@@ -30,26 +35,56 @@ _FLOWS = 0xFFFF & ~(1 << _CLOSED | 1 << _LISTENING | 1 << _TIME_WAIT)
 _CHUNK = 1 << 16
 
 
-def open_diagnosis() -> socket.socket:
+Diagnosis = socket.socket
+
+
+def open_diagnosis() -> Diagnosis:
     """A socket with which flows of the calling thread's network namespace can be ended."""
     return socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETLINK_SOCK_DIAG)
 
 
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """A TCP socket that is connected, or being so. ``id``: the kernel's name for it; ``peer``: the other end."""
+
+    id: bytes
+    peer: tuple[str, int]
+    inode: int
+
+
 def end_flows(diagnosis: socket.socket, address: str) -> int:
     """Ends every TCP flow with this local address. Returns how many. Raises ``OSError`` where the kernel does not do that."""
-    ended = 0
-    for socket_id in list(_flows(diagnosis, address)):
-        diagnosis.send(_message(_SOCK_DESTROY, _REQUEST | _ACK, _inquiry(_FLOWS, socket_id)))
-        _, body = next(_messages(diagnosis.recv(_CHUNK)))
-        number = -struct.unpack_from("=i", body)[0]
-        if number not in (0, errno.ENOENT):  # ENOENT: it ended by itself in the meantime
-            raise OSError(number, os.strerror(number))
-        ended += number == 0
-    return ended
+    return sum(_end(diagnosis, flow) for flow in list(_flows(diagnosis, address)))
 
 
-def _flows(diagnosis: socket.socket, address: str) -> Iterator[bytes]:
-    """The kernel's names for the flows. The kernel picks them out itself: the cost does not depend on the others."""
+def reset_flows(diagnosis: socket.socket, address: str, peers: Collection[tuple[str, int]], holder: int | None) -> int:
+    """Ends the TCP flows from a local address to these others, if the process ``holder`` has them. Returns how many.
+
+    It does so through the holder's own descriptors, so that both ends see a reset; where that is not allowed the kernel is
+    asked, which the holder sees as an abort. Raises ``OSError`` where neither is possible.
+    """
+    found = [flow for flow in _flows(diagnosis, address) if flow.peer in peers]
+    if not found or holder is None:
+        return 0
+    descriptors = resets.sockets(holder)
+    held = [flow for flow in found if flow.inode in descriptors]
+    try:
+        return resets.reset(holder, {flow.inode: descriptors[flow.inode] for flow in held})
+    except PermissionError:
+        return sum(_end(diagnosis, flow) for flow in held)
+
+
+def _end(diagnosis: socket.socket, flow: Flow) -> bool:
+    diagnosis.send(_message(_SOCK_DESTROY, _REQUEST | _ACK, _inquiry(_FLOWS, flow.id)))
+    _, body = next(_messages(diagnosis.recv(_CHUNK)))
+    number = -struct.unpack_from("=i", body)[0]
+    if number not in (0, errno.ENOENT):  # ENOENT: it ended by itself in the meantime
+        raise OSError(number, os.strerror(number))
+    return bool(number == 0)
+
+
+def _flows(diagnosis: socket.socket, address: str) -> Iterator[Flow]:
+    """The flows of a local address. The kernel picks them out itself: the cost does not depend on the others."""
     inquiry = _inquiry(_FLOWS, bytes(_SOCKET_ID_LENGTH)) + _only_from(address)
     diagnosis.send(_message(_SOCK_DIAG_BY_FAMILY, _REQUEST | _DUMP, inquiry))
     while True:
@@ -59,7 +94,9 @@ def _flows(diagnosis: socket.socket, address: str) -> Iterator[bytes]:
             if kind == _ERROR:
                 number = -struct.unpack_from("=i", body)[0]
                 raise OSError(number, os.strerror(number))
-            yield body[_SOCKET_ID]
+            name = body[_SOCKET_ID]
+            port, other = _PEER.unpack_from(name)
+            yield Flow(name, (str(IPv4Address(other)), port), _INODE.unpack_from(body)[0])
 
 
 def _inquiry(states: int, socket_id: bytes) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from sidedoor.dataplane.driver import Driver, DriverError
 from sidedoor.dataplane.envoy.ads import AdsServer
@@ -14,9 +15,20 @@ Look = Callable[[set[Unit]], None]
 """Has these units compared with what is, and mended."""
 
 
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def nobody() -> None:
+    """The process that carries flows, where there is none."""
+
+
 @dataclass(slots=True)
 class Ground:
-    """``broken``: the VPCs whose networks do not stand. ``fresh``: a complete state has come in this agent's life."""
+    """``broken``: the VPCs whose networks do not stand. ``fresh``: a complete state has come in this agent's life.
+
+    ``carrier``: the id of the process that has the flows, if there is one now. ``now``: the time by which targets drain.
+    """
 
     driver: Driver
     ads: AdsServer
@@ -25,6 +37,8 @@ class Ground:
     wanted: Wanted = field(default_factory=Wanted)
     broken: set[str] = field(default_factory=set)
     fresh: bool = False
+    carrier: Callable[[], int | None] = nobody
+    now: Callable[[], datetime] = utc_now
 
     def expect_network(self, vpc_id: str) -> None:
         """Raises ``DriverError`` where the VPC's network does not stand, so that the unit is tried again."""

@@ -1,7 +1,8 @@
 """Probes the targets of load balancers from their nodes' addresses, and says which of them may get connections.
 
 Rule 1: a target passes when it accepts a TCP connection in time, and where its check is HTTP or HTTPS answers over it with
-a status that the matcher has. What cannot be probed has failed.
+a status that the matcher has. What cannot be probed has failed. Where the group has PROXY protocol on, every check begins with
+a header.
 Rule 2: verdicts are per node, as each node of an NLB checks for itself; a report to people takes the worst of them.
 Rule 3: everything here runs on one event loop; time comes from the clock that is passed in.
 """
@@ -9,6 +10,7 @@ Rule 3: everything here runs on one event loop; time comes from the clock that i
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import socket
 import time
@@ -31,7 +33,9 @@ AT_ONE_TIME = 200
 SPREAD = 0.25
 """Up to this part of the first interval is left out, so that probes which began together do not stay together."""
 
-WORST_FIRST = (HealthState.UNHEALTHY, HealthState.INITIAL, HealthState.HEALTHY, HealthState.UNAVAILABLE)
+WORST_FIRST = (
+    HealthState.UNHEALTHY, HealthState.UNHEALTHY_DRAINING, HealthState.INITIAL, HealthState.HEALTHY, HealthState.UNAVAILABLE
+)  # fmt: skip
 
 log = logging.getLogger(__name__)
 
@@ -68,10 +72,10 @@ class MonotonicClock:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """One node's check of one target. While all of this but ``host`` stays the same, its verdict goes on.
+    """One node's check of one target. While what it is about stays the same (all but the last two), its verdict goes on.
 
     ``host``: what an HTTP request calls the server; the node's address and the listener's port, not the target's own
-    (NLB guide, "Health checks for your target groups").
+    (NLB guide, "Health checks for your target groups"). ``draining``: seconds from turning unhealthy to being unhealthy.
     """
 
     vpc_id: str
@@ -82,6 +86,7 @@ class Probe:
     check: HealthCheck
     proxy_protocol: bool
     host: str = field(compare=False)
+    draining: int = field(default=0, compare=False)
 
     @property
     def port(self) -> int:
@@ -106,15 +111,32 @@ class TargetReport:
 
 @dataclass(slots=True)
 class _Watch:
-    """A probe with what it found so far and the task that goes on probing (None where health checks are off)."""
+    """A probe with what it found so far and the task that goes on probing (None where health checks are off).
+
+    ``draining_until``: while a target that turned unhealthy has its interval; None afterwards, and where it has none.
+    """
 
     probe: Probe
     verdict: Verdict
     task: asyncio.Task[None] | None = None
+    draining_until: float | None = None
+
+    @property
+    def state(self) -> HealthState:
+        return self.verdict.state if self.draining_until is None else HealthState.UNHEALTHY_DRAINING
 
     @property
     def found(self) -> tuple[HealthState, HealthReason | None, int | None]:
-        return self.verdict.state, self.verdict.reason, self.verdict.code
+        return self.state, self.verdict.reason, self.verdict.code
+
+    def take(self, verdict: Verdict, now: float) -> None:
+        """Takes in what one more probe led to."""
+        turned = verdict.state is not self.verdict.state
+        self.verdict = verdict
+        if verdict.state is not HealthState.UNHEALTHY:
+            self.draining_until = None
+        elif turned and self.probe.draining:
+            self.draining_until = now + self.probe.draining
 
 
 class Prober:
@@ -144,7 +166,7 @@ class Prober:
     def states(self, node_interface_id: str) -> Mapping[str, HealthState]:
         """What a node found, by target id. Targets whose health checks are off are left out: they get connections."""
         watches = self._watches.get(node_interface_id, {})
-        return {target: watch.verdict.state for target, watch in watches.items() if watch.task is not None}
+        return {target: watch.state for target, watch in watches.items() if watch.task is not None}
 
     def report(self, balancer_id: str) -> tuple[TargetReport, ...]:
         """The load balancer's targets, each with the worst that one of its nodes found, in the order of their ids."""
@@ -171,7 +193,11 @@ class Prober:
         before, after = self._watches.pop(node_id, {}), {}
         for target, probe in wanted.items():
             kept = before.get(target)
-            after[target] = before.pop(target) if kept and kept.probe == probe else self._begin(balancer_id, probe)
+            if kept is not None and kept.probe == probe:
+                kept.probe = probe
+                after[target] = before.pop(target)
+            else:
+                after[target] = self._begin(balancer_id, probe)
         for watch in before.values():
             self._end(watch)
         if after:
@@ -200,6 +226,10 @@ class Prober:
             except Exception:
                 log.exception("a probe of %s broke", probe.target.target, extra={"action": "health.broken"})
             due = max(due + probe.check.interval, clock.time())
+            if watch.draining_until is not None and watch.draining_until < due:
+                await clock.sleep(max(0, watch.draining_until - clock.time()))
+                watch.draining_until = None
+                self._tell(balancer_id, watch)
             await clock.sleep(due - clock.time())
 
     async def _look(self, balancer_id: str, watch: _Watch) -> None:
@@ -207,10 +237,13 @@ class Prober:
         async with self._slots:
             failure = await self._failure(watch.probe)
         before = watch.found
-        watch.verdict = watch.verdict.after(failure, watch.probe.check)
+        watch.take(watch.verdict.after(failure, watch.probe.check), self._clock.time())
         if watch.found != before:
-            log.info("%s", _sentence(watch), extra={"action": "health.changed"})
-            self._on_change(balancer_id)
+            self._tell(balancer_id, watch)
+
+    def _tell(self, balancer_id: str, watch: _Watch) -> None:
+        log.info("%s", _sentence(watch), extra={"action": "health.changed"})
+        self._on_change(balancer_id)
 
     async def _failure(self, probe: Probe) -> Failure | None:
         """Probes once: None where the target passed, else why it failed."""
@@ -230,12 +263,16 @@ class Prober:
 
 
 async def _failure_of_answer(probe: Probe, connected: socket.socket) -> Failure | None:
-    """What a target says over a connection, where its check asks for more than the connection."""
-    check = probe.check
-    if check.protocol not in ("HTTP", "HTTPS"):
-        return None
+    """What is said over a connection: a header where the group wants it, and a question where its check asks one.
+
+    A TCP check has passed with the connection, whatever becomes of the header.
+    """
+    check, of_http = probe.check, probe.check.protocol in ("HTTP", "HTTPS")
     if probe.proxy_protocol:
-        await asyncio.get_running_loop().sock_sendall(connected, http_check.PROXY_PROTOCOL_LOCAL)
+        with contextlib.nullcontext() if of_http else contextlib.suppress(OSError):
+            await asyncio.get_running_loop().sock_sendall(connected, http_check.PROXY_PROTOCOL_LOCAL)
+    if not of_http:
+        return None
     code = await http_check.status(connected, path=check.path or "/", host=probe.host, tls=check.protocol == "HTTPS")
     return None if check.accepts(code) else Failure(HealthReason.MISMATCH, code)
 
@@ -252,16 +289,17 @@ def _probes(clusters: Iterable[Cluster]) -> dict[str, dict[str, Probe]]:
                 target_group_id=cluster.target_group_id,
                 target=host,
                 check=cluster.check,
-                proxy_protocol=cluster.proxy_protocol and cluster.check.protocol != "TCP",
+                proxy_protocol=cluster.proxy_protocol,
                 host=f"{cluster.source}:{cluster.listener_port}",
+                draining=cluster.unhealthy_draining,
             )
     return probes
 
 
 def _worst(target: str, watches: list[_Watch]) -> TargetReport:
-    worst = min(watches, key=lambda watch: WORST_FIRST.index(watch.verdict.state))
+    worst = min(watches, key=lambda watch: WORST_FIRST.index(watch.state))
     state, reason, _ = worst.found
-    codes = {watch.verdict.code for watch in watches if (watch.verdict.state, watch.verdict.reason) == (state, reason)}
+    codes = {watch.verdict.code for watch in watches if watch.found[:2] == (state, reason)}
     return TargetReport(
         target_id=target, target_group_id=worst.probe.target_group_id, state=state, reason=reason,
         codes=tuple(sorted(code for code in codes if code is not None)),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
+from sidedoor.dataplane.admission import Admission
 from sidedoor.dataplane.desired import Network, Segment
-from sidedoor.dataplane.driver import DriverError, Place
+from sidedoor.dataplane.driver import Clients, DriverError, Place
 from sidedoor.dataplane.plan import (
     AddAddress,
     AddNetwork,
@@ -95,6 +96,7 @@ def held_addresses(network: Network) -> set[str]:
 class MemoryDriver:
     """Networks are entries of a dict; every address is 127.0.0.1 and sockets are the host's own."""
 
+    moves_addresses = False
     name = "memory"
     resolver_port = 0
 
@@ -123,6 +125,9 @@ class MemoryDriver:
             raise KeyError(f"{vpc_id} has no {address} here")
         return Place("127.0.0.1", None)
 
+    def seen(self, vpc_id: str, admission: Admission) -> Clients:
+        return admission.blocks
+
     def socket(self, vpc_id: str, kind: socket.SocketKind) -> socket.socket:
         if vpc_id not in self._networks:
             raise DriverError(f"no socket in {vpc_id}: there is no such network")
@@ -130,6 +135,10 @@ class MemoryDriver:
 
     def cut(self, vpc_id: str, address: str) -> None:
         """No flow belongs to an address of a dict."""
+
+    def reset(self, vpc_id: str, source: str, peers: Collection[tuple[str, int]], holder: int | None) -> int:
+        """Likewise."""
+        return 0
 
     def remove_everything(self) -> None:
         self._networks.clear()

@@ -7,7 +7,10 @@ Rule 2: it is reported removed only when its listeners are gone and its flows ar
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
+from collections.abc import Iterator
+from typing import Any
 
 from sidedoor.dataplane import desired
 from sidedoor.dataplane.balancing import Balancing
@@ -41,6 +44,16 @@ class Opening:
         """Whose configuration Envoy has still to acknowledge."""
         return [owner(one) for one in self._waiting]
 
+    def doors(self) -> Iterator[Door]:
+        """All that stand."""
+        return itertools.chain.from_iterable(self._doors.values())
+
+    def closes(self, endpoint_id: str) -> bool:
+        """Whether mending it will take a door away, or lead it elsewhere."""
+        standing = {(door.name, door.cluster) for door in self._doors.get(endpoint_id, ())}
+        doors = desired.doors(self._ground.wanted, endpoint_id) if standing else ()
+        return not standing <= {(door.name, door.cluster) for door in doors}
+
     def mend(self, endpoint_id: str) -> None:
         endpoint = self._ground.wanted.endpoints.get(endpoint_id)
         if endpoint is not None and endpoint.state is State.PENDING:
@@ -50,12 +63,19 @@ class Opening:
         else:
             self._held.pop(endpoint_id, None)
         doors = desired.doors(self._ground.wanted, endpoint_id)
-        places = {one.name: self._ground.driver.locate(one.vpc_id, one.address) for one in doors}
-        listeners = {one.name: resources.listener(one, places[one.name]) for one in doors}
-        self._ground.ads.set(owner(endpoint_id), resources.LISTENER, listeners)
+        self._ground.ads.set(owner(endpoint_id), resources.LISTENER, {one.name: self._listener(one) for one in doors})
         self._remember_doors(endpoint_id, endpoint, doors)
         self._waiting[endpoint_id] = endpoint
         self.evaluate(endpoint_id)
+
+    def _listener(self, door: Door) -> Any:
+        driver = self._ground.driver
+        return resources.listener(door, driver.locate(door.vpc_id, door.address), driver.seen(door.vpc_id, door.admission))
+
+    def mend_rules(self, endpoint_id: str) -> None:
+        """Takes over who may come in at the doors that stand. Those that are yet to be made will have it by themselves."""
+        if endpoint_id in self._doors:
+            self.mend(endpoint_id)
 
     def _holds(self, endpoint: Endpoint) -> bool:
         """Whether a pending endpoint has to wait still (``--pending-seconds``). One with doors that stand does not."""
@@ -87,10 +107,7 @@ class Opening:
 
     def evaluate_those_behind(self, balancer_id: str) -> None:
         """Looks again at the endpoints that this load balancer serves."""
-        wanted = self._ground.wanted
-        services = wanted.services_of_balancer[balancer_id]
-        served = {endpoint_id for service_id in services for endpoint_id in wanted.endpoints_of_service[service_id]}
-        for endpoint_id in sorted(served & self._waiting.keys()):
+        for endpoint_id in sorted(self._ground.wanted.served_by(balancer_id) & self._waiting.keys()):
             self.evaluate(endpoint_id)
 
     def evaluate_all(self) -> None:

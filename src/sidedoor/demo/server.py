@@ -66,13 +66,17 @@ def endpoint_id(tlvs: bytes) -> str | None:
 
 class Handler(socketserver.BaseRequestHandler):
     def handle(self) -> None:
-        with contextlib.suppress(ConnectionError):  # A health check connects and says nothing; a client may leave at any time.
+        with contextlib.suppress(
+            ConnectionError
+        ):  # A health check says nothing more than a header; a client may leave at any time.
             self._answer()
 
     def _answer(self) -> None:
         seen: dict[str, Any] = {"server": self.request.getsockname()[0], "source": self.client_address[0]}
         seen |= read_proxy_header(self.request)
         request = self.request.recv(65536).decode("latin-1")
+        if not request:
+            return
         print(json.dumps(seen), flush=True)
         if request.startswith("GET /stream"):
             self._stream()

@@ -19,6 +19,13 @@ class InternalError(ApiError):
     status = 500
 
 
+class ServiceUnavailable(ApiError):
+    """The database cannot be used now ({reason}). Nothing was changed; try again."""
+
+    code = "ServiceUnavailable"
+    status = 503
+
+
 class InvalidAction(ApiError):
     """The action {action} is not valid for this web service."""
 
@@ -77,6 +84,12 @@ class MalformedQueryString(ApiError):
     """The request body is not a form-encoded string."""
 
     code = "MalformedQueryString"
+
+
+class SerializationError(ApiError):
+    """The request body is not a document of the protocol. {reason}"""
+
+    code = "SerializationException"
 
 
 class RequestEntityTooLarge(ApiError):

@@ -156,7 +156,21 @@ def changed_target_group(group: TargetGroup, asked: Sequence[Mapping[str, Any]])
             "target_health_state.unhealthy.draining_interval_seconds can be set only while "
             "target_health_state.unhealthy.connection_termination.enabled is false"
         )
+    _check_minimums(_defaults(TARGET_GROUP) | attributes)
     return attributes
+
+
+def _check_minimums(attributes: Mapping[str, str]) -> None:
+    """A zone leaves the names with or before the moment from which its node sends to unhealthy targets (NLB user guide)."""
+    for of in ("count", "percentage"):
+        names = f"target_group_health.dns_failover.minimum_healthy_targets.{of}"
+        routing = f"target_group_health.unhealthy_state_routing.minimum_healthy_targets.{of}"
+        limits = attributes[names], attributes[routing]
+        if "off" not in limits and int(limits[0]) < int(limits[1]):
+            raise errors.InvalidConfigurationRequest(
+                f"The value of '{names}' must be greater than or equal to the value of '{routing}': {limits[0]} is less than "
+                f"{limits[1]}"
+            )
 
 
 def _check_stickiness(group: TargetGroup, kind: str) -> None:

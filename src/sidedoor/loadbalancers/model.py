@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 
@@ -89,6 +89,18 @@ class HealthCheck:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Minimum:
+    """How many healthy targets are enough: at least so many, and at least such a part of all. None: no such demand."""
+
+    count: int | None = 1
+    percentage: int | None = None
+
+    def is_met(self, healthy: int, total: int) -> bool:
+        enough = self.count is None or healthy >= self.count
+        return enough and (self.percentage is None or healthy * 100 >= total * self.percentage)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class TargetGroup:
     id: str
     version: int = 0
@@ -111,6 +123,44 @@ class TargetGroup:
     @property
     def source_ip_stickiness(self) -> bool:
         return self.attributes.get("stickiness.enabled", "false") == "true"
+
+    @property
+    def deregistration_delay(self) -> timedelta:
+        """How long a deregistered target keeps its flows and is shown as ``draining``."""
+        return timedelta(seconds=int(self.attributes.get("deregistration_delay.timeout_seconds", "300")))
+
+    @property
+    def ends_flows_of_deregistered(self) -> bool:
+        """Whether what is left of a deregistered target's flows is ended with the delay."""
+        return self.attributes.get("deregistration_delay.connection_termination.enabled", "false") == "true"
+
+    @property
+    def ends_flows_of_unhealthy(self) -> bool:
+        """Whether an unhealthy target loses its flows: at once, or where it has an interval for that at the end of this one."""
+        at_once = self.attributes.get("target_health_state.unhealthy.connection_termination.enabled", "true") == "true"
+        return at_once or self.unhealthy_draining > 0
+
+    @property
+    def unhealthy_draining(self) -> int:
+        """Seconds for which a target that turned unhealthy is ``unhealthy.draining``, and keeps its flows."""
+        return int(self.attributes.get("target_health_state.unhealthy.draining_interval_seconds", "0"))
+
+    @property
+    def minimum_in_dns(self) -> Minimum:
+        """The healthy targets without which a zone leaves the names."""
+        return self._minimum("dns_failover")
+
+    @property
+    def minimum_to_choose(self) -> Minimum:
+        """The healthy targets without which a node sends to the others too."""
+        return self._minimum("unhealthy_state_routing")
+
+    def _minimum(self, action: str) -> Minimum:
+        def number(of: str, default: str) -> int | None:
+            text = self.attributes.get(f"target_group_health.{action}.minimum_healthy_targets.{of}", default)
+            return None if text == "off" else int(text)
+
+        return Minimum(count=number("count", "1"), percentage=number("percentage", "off"))
 
     def cross_zone(self, load_balancer: LoadBalancer) -> bool:
         """The group's own setting, or the load balancer's where the group leaves it to that."""
@@ -153,7 +203,8 @@ ANY_ZONE = "all"
 class Target:
     """A registered target. ``id`` is made of the group, the target's own id and its port; ``zone`` is a zone id or ``all``.
 
-    ``running``: False for an instance that was stopped or terminated; it gets no connection.
+    ``running``: False for an instance that was stopped or terminated; it gets no connection. ``draining_since``: when it was
+    deregistered. It gets no new connection then, and for everybody but the data plane it is gone with the group's delay.
     """
 
     id: str
@@ -169,6 +220,15 @@ class Target:
     draining_since: datetime | None = None
     running: bool = True
 
+    def drained_at(self, group: TargetGroup) -> datetime | None:
+        """When a deregistered target's delay is over, by the delay that its group has now."""
+        return None if self.draining_since is None else self.draining_since + group.deregistration_delay
+
+    def is_drained(self, group: TargetGroup, now: datetime) -> bool:
+        """Whether it was deregistered, and the delay is over."""
+        at = self.drained_at(group)
+        return at is not None and at <= now
+
 
 def target_key(target_group_id: str, target_id: str, port: int) -> str:
     """The id of a ``Target``."""
@@ -179,6 +239,7 @@ class HealthState(StrEnum):
     INITIAL = "initial"
     HEALTHY = "healthy"
     UNHEALTHY = "unhealthy"
+    UNHEALTHY_DRAINING = "unhealthy.draining"
     UNUSED = "unused"
     DRAINING = "draining"
     UNAVAILABLE = "unavailable"

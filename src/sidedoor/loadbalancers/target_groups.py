@@ -8,7 +8,7 @@ from typing import Any
 
 from sidedoor import errors, ids
 from sidedoor.call import Answer, Call, Request
-from sidedoor.loadbalancers import attributes, choices, health_checks, naming, pages, tags
+from sidedoor.loadbalancers import attributes, choices, draining, health_checks, naming, pages, tags
 from sidedoor.loadbalancers.lookup import find_target_group, owned_load_balancer, owned_target_group
 from sidedoor.loadbalancers.model import TARGET_GROUPS, HealthCheck, TargetGroup
 
@@ -123,8 +123,7 @@ def delete_target_group(call: Call, request: Request) -> Answer:
         return {}
     if call.tables.listeners.where(target_group_id=group.id):
         raise errors.ResourceInUse(f"Target group '{group.id}' is currently in use by a listener or a rule")
-    call.tables.targets.remove_all(call.tables.targets.where(target_group_id=group.id))
-    call.tables.target_health.remove_all(call.tables.target_health.where(target_group_id=group.id))
+    draining.forget(call.tables, call.tables.targets.where(target_group_id=group.id))
     call.tables.target_groups.remove(group)
     return {}
 
@@ -139,6 +138,7 @@ def modify_target_group_attributes(call: Call, request: Request) -> Answer:
     """https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_ModifyTargetGroupAttributes.html"""
     group = owned_target_group(call, request["TargetGroupArn"])
     changed = attributes.changed_target_group(group, request.get("Attributes") or ())
+    draining.forget_drained(call.tables, group, call.now)
     after = call.tables.target_groups.update(group, replace(group, attributes=changed))
     return {"Attributes": attributes.to_wire(attributes.of_target_group(after))}
 

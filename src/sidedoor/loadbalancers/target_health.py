@@ -31,6 +31,23 @@ def shown(target: Target, balancer: LoadBalancer | None, observed: TargetHealth 
 
     ``balancer``: the one that uses the target's group. ``is_node``: a load balancer's node has the target's address.
     """
+    unused = _unused(target, balancer, is_node=is_node)
+    if unused is not None:
+        return unused
+    if target.draining_since is not None:
+        return _health(HealthState.DRAINING, HealthReason.DEREGISTRATION)
+    if observed is None:
+        return _health(HealthState.INITIAL, HealthReason.REGISTRATION)
+    return _health(observed.state, observed.reason, observed.codes)
+
+
+def is_used(target: Target, balancer: LoadBalancer | None, *, is_node: bool) -> bool:
+    """Whether a registered target may have flows."""
+    return _unused(target, balancer, is_node=is_node) is None
+
+
+def _unused(target: Target, balancer: LoadBalancer | None, *, is_node: bool) -> dict[str, str] | None:
+    """Why a target gets no connection whatever its health, or None."""
     if not target.running:
         return _health(HealthState.UNUSED, HealthReason.INVALID_STATE)
     if is_node:
@@ -39,11 +56,7 @@ def shown(target: Target, balancer: LoadBalancer | None, observed: TargetHealth 
         return _health(HealthState.UNUSED, HealthReason.NOT_IN_USE)
     if target.zone != ANY_ZONE and target.zone not in balancer.zone_ids:
         return _health(HealthState.UNUSED, HealthReason.NOT_IN_USE) | {"Description": ZONE_NOT_ENABLED}
-    if target.draining_since is not None:
-        return _health(HealthState.DRAINING, HealthReason.DEREGISTRATION)
-    if observed is None:
-        return _health(HealthState.INITIAL, HealthReason.REGISTRATION)
-    return _health(observed.state, observed.reason, observed.codes)
+    return None
 
 
 def not_registered() -> dict[str, str]:

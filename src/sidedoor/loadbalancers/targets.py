@@ -1,7 +1,8 @@
 """The operations on targets: register, deregister, and how they are.
 
 Rule: a target's zone is kept by its id; requests and answers have the caller's own name for it.
-A deregistered target is gone at once: it gets no new connection. Draining (``Target.draining_since``) is not there yet.
+A deregistered target that may have flows drains for its group's delay; then its record is hidden, and goes a little later
+(``draining.py``). One that may have none is gone at once.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ def register_targets(call: Call, request: Request) -> Answer:
         else:
             again = replace(existing, zone=wanted.zone, draining_since=None, running=True)
             registered[wanted.id] = call.tables.targets.update(existing, again)
-    if len(registered) > TARGETS_PER_GROUP:
+    if sum(one.draining_since is None for one in registered.values()) > TARGETS_PER_GROUP:
         raise errors.TooManyTargets(limit=TARGETS_PER_GROUP)
     return {}
 
@@ -122,9 +123,21 @@ def deregister_targets(call: Call, request: Request) -> Answer:
     """https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DeregisterTargets.html"""
     group = owned_target_group(call, request["TargetGroupArn"])
     asked = {_key(group, description) for description in request["Targets"]}
-    call.tables.targets.remove_all(call.tables.targets.where(id=asked))
+    targets = call.tables.targets
+    balancer, of_nodes = user_of_group(call, group.id), _addresses_of_nodes(call, group)
+    for target in targets.where(id=asked):
+        if not target_health.is_used(target, balancer, is_node=target.address in of_nodes):
+            targets.remove(target)
+        elif target.draining_since is None:
+            targets.update(target, replace(target, draining_since=call.now))
     call.tables.target_health.remove_all(call.tables.target_health.where(id=asked))
     return {}
+
+
+def _addresses_of_nodes(call: Call, group: TargetGroup) -> set[str]:
+    """The addresses of the VPC's load balancers, which cannot be targets."""
+    nodes = call.tables.interfaces.where(vpc_id=group.vpc_id, kind=InterfaceKind.LOAD_BALANCER_NODE)
+    return {interface.address for interface in nodes}
 
 
 def _key(group: TargetGroup, description: Mapping[str, Any]) -> str:
@@ -137,10 +150,7 @@ def describe_target_health(call: Call, request: Request) -> Answer:
     group = owned_target_group(call, request["TargetGroupArn"])
     balancer = user_of_group(call, group.id)
     observed = {one.id: one for one in call.tables.target_health.where(target_group_id=group.id)}
-    of_nodes = {
-        interface.address
-        for interface in call.tables.interfaces.where(vpc_id=group.vpc_id, kind=InterfaceKind.LOAD_BALANCER_NODE)
-    }
+    of_nodes = _addresses_of_nodes(call, group)
     descriptions = {
         target.id: _description(
             group,
@@ -148,6 +158,7 @@ def describe_target_health(call: Call, request: Request) -> Answer:
             target_health.shown(target, balancer, observed.get(target.id), is_node=target.address in of_nodes),
         )
         for target in call.tables.targets.where(target_group_id=group.id)
+        if not target.is_drained(group, call.now)
     }
     if not request.get("Targets"):
         return {"TargetHealthDescriptions": list(descriptions.values())}

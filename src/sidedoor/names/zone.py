@@ -2,7 +2,8 @@
 
 Rule 1: no I/O, no clock, no randomness: the order of addresses follows from a number that is passed in.
 Rule 2: any bytes may come in. What is no question has no answer (None); nothing raises.
-Rule 3: only names that the lookup knows, and the domains that are ours, are spoken about. Everything else is REFUSED.
+Rule 3: only names that the lookup knows, and the domains that are ours, are spoken about. Everything else is REFUSED, or where
+the resolver forwards, somebody else's to answer.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ import dns.rdata
 import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
+
+from sidedoor.names import wire
 
 Lookup = Callable[[str], tuple[str, ...] | None]
 """The IPv4 addresses of a name (lower case, no final dot): empty where the name has none, None where there is no such name."""
@@ -87,10 +90,21 @@ def answer(
 
     ``rotation``: which of a name's addresses comes first. ``stream``: over TCP, where nothing has to be cut short.
     """
+    plain = wire.read(question)
+    if plain is not None:
+        verdict = _verdict(plain.name, plain.rdtype, plain.rdclass, lookup, domains, rotation)
+        reply = wire.write(question, plain, verdict, ttl=TTL, negative_ttl=NEGATIVE_TTL, udp_size=UDP_SIZE)
+        if len(reply) <= _limit(plain.payload, stream):
+            return reply
     if len(question) < _HEADER or question[2] & 0x80:
         return None
     if dns.opcode.from_flags(int.from_bytes(question[2:4], "big")) is not dns.opcode.QUERY:
         return _bare(question, dns.rcode.NOTIMP)
+    return _answer_any(question, lookup, domains, rotation, stream)
+
+
+def _answer_any(question: bytes, lookup: Lookup, domains: Collection[str], rotation: int, stream: bool) -> bytes:
+    """By dnspython, which takes every question apart, says what is wrong with it, and cuts an answer short."""
     try:
         query = dns.message.from_wire(question)
     except dns.exception.DNSException:
@@ -102,13 +116,39 @@ def answer(
         response.set_rcode(dns.rcode.BADVERS)
     else:
         _fill(response, lookup, domains, rotation)
-    return response.to_wire(max_size=_limit(query, stream), prefer_truncation=True, want_shuffle=False)
+    limit = _limit(query.payload if query.edns >= 0 else None, stream)
+    return response.to_wire(max_size=limit, prefer_truncation=True, want_shuffle=False)
 
 
-def _limit(query: dns.message.Message, stream: bool) -> int:
+def _limit(payload: int | None, stream: bool) -> int:
+    """How long an answer may be for a client that takes so much over UDP; None: that speaks no EDNS."""
     if stream:
         return 65535
-    return min(query.payload, UDP_SIZE) if query.edns >= 0 else _PLAIN_UDP_SIZE
+    return _PLAIN_UDP_SIZE if payload is None else min(max(payload, _PLAIN_UDP_SIZE), UDP_SIZE)
+
+
+def is_for_others(question: bytes, reply: bytes) -> bool:
+    """Whether somebody else may be asked: we refused because the name is none of ours, and the question asks us to find out."""
+    if reply[3] & 0x0F != dns.rcode.REFUSED or not question[2] & 0x01:
+        return False
+    plain = wire.read(question)
+    if plain is not None:
+        return plain.rdclass == dns.rdataclass.IN and plain.rdtype not in _TRANSFERS
+    asked = dns.message.from_wire(question).question[0]
+    return asked.rdclass == dns.rdataclass.IN and asked.rdtype not in _TRANSFERS
+
+
+def passed_on(question: bytes, found: bytes | None, *, stream: bool = False) -> bytes:
+    """What the client is told of somebody else's answer: all of it, that it is too long for UDP, or that there is none."""
+    query = dns.message.from_wire(question)
+    if found is not None and len(found) <= _limit(query.payload if query.edns >= 0 else None, stream):
+        return found
+    response = dns.message.make_response(query, recursion_available=True, our_payload=UDP_SIZE)
+    if found is None:
+        response.set_rcode(dns.rcode.SERVFAIL)
+    else:
+        response.flags |= dns.flags.TC
+    return response.to_wire()
 
 
 def _bare(question: bytes, rcode: dns.rcode.Rcode) -> bytes:
@@ -117,26 +157,33 @@ def _bare(question: bytes, rcode: dns.rcode.Rcode) -> bytes:
     return question[:2] + bytes((0x80 | opcode_and_rd, rcode)) + bytes(8)
 
 
-def _fill(response: dns.message.Message, lookup: Lookup, domains: Collection[str], rotation: int) -> None:
-    """Decides what the one question of ``response`` gets. Its name is used as it came: clients compare the case."""
-    asked = response.question[0]
-    name = _text(asked.name)
+def _verdict(name: str, rdtype: int, rdclass: int, lookup: Lookup, domains: Collection[str], rotation: int) -> wire.Verdict:
+    """Decides what a question gets."""
     addresses = lookup(name)
     domain = _domain_of(name, domains)
-    if asked.rdclass != dns.rdataclass.IN or asked.rdtype in _TRANSFERS or (addresses is None and domain is None):
-        response.set_rcode(dns.rcode.REFUSED)
-        return
-    response.flags |= dns.flags.AA
-    soa = _soa(domain or name)
-    if asked.rdtype in (dns.rdatatype.A, dns.rdatatype.ANY) and addresses:
-        response.answer.append(_addresses(asked.name, addresses, rotation))
-        return
-    if asked.rdtype == dns.rdatatype.SOA and asked.name == soa.name:
-        response.answer.append(soa)
-        return
-    if addresses is None and name != domain:
-        response.set_rcode(dns.rcode.NXDOMAIN)
-    response.authority.append(soa)
+    if rdclass != dns.rdataclass.IN or rdtype in _TRANSFERS or (addresses is None and domain is None):
+        return wire.Verdict(rcode=dns.rcode.REFUSED, authoritative=False)
+    if rdtype in (dns.rdatatype.A, dns.rdatatype.ANY) and addresses:
+        first = rotation % len(addresses)
+        return wire.Verdict(addresses=(*addresses[first:], *addresses[:first]))
+    authority = domain or name
+    if rdtype == dns.rdatatype.SOA and name == authority:
+        return wire.Verdict(domain=authority, domain_is_the_answer=True)
+    missing = addresses is None and name != domain
+    return wire.Verdict(rcode=dns.rcode.NXDOMAIN if missing else dns.rcode.NOERROR, domain=authority)
+
+
+def _fill(response: dns.message.Message, lookup: Lookup, domains: Collection[str], rotation: int) -> None:
+    """Says to the one question of ``response`` what it gets. Its name is used as it came: clients compare the case."""
+    asked = response.question[0]
+    verdict = _verdict(_text(asked.name), asked.rdtype, asked.rdclass, lookup, domains, rotation)
+    response.set_rcode(dns.rcode.Rcode(verdict.rcode))
+    if verdict.authoritative:
+        response.flags |= dns.flags.AA
+    if verdict.addresses:
+        response.answer.append(dns.rrset.from_rdata_list(asked.name, TTL, [_a(one) for one in verdict.addresses]))
+    if verdict.domain is not None:
+        (response.answer if verdict.domain_is_the_answer else response.authority).append(_soa(verdict.domain))
 
 
 def _text(name: dns.name.Name) -> str:
@@ -152,11 +199,6 @@ def _domain_of(name: str, domains: Collection[str]) -> str | None:
     return name or None
 
 
-def _addresses(name: dns.name.Name, addresses: tuple[str, ...], rotation: int) -> dns.rrset.RRset:
-    first = rotation % len(addresses)
-    return dns.rrset.from_rdata_list(name, TTL, [_a(one) for one in (*addresses[first:], *addresses[:first])])
-
-
 @lru_cache(maxsize=4096)
 def _a(address: str) -> dns.rdata.Rdata:
     return dns.rdata.from_text(dns.rdataclass.IN, dns.rdatatype.A, address)
@@ -165,5 +207,6 @@ def _a(address: str) -> dns.rdata.Rdata:
 @lru_cache(maxsize=4096)
 def _soa(domain: str) -> dns.rrset.RRset:
     """The record that says for how long "no" may be remembered (RFC 2308)."""
-    text = f"ns.{domain}. hostmaster.{domain}. 1 7200 900 1209600 {NEGATIVE_TTL}"
+    times = f"{wire.SERIAL} {wire.REFRESH} {wire.RETRY} {wire.EXPIRE} {NEGATIVE_TTL}"
+    text = f"ns.{domain}. hostmaster.{domain}. {times}"
     return dns.rrset.from_text(f"{domain}.", NEGATIVE_TTL, "IN", "SOA", text)

@@ -4,6 +4,7 @@ subscribes to them and what was published. Pure.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -98,11 +99,19 @@ class MessageAttribute:
     value: str
 
 
+class MessageKind(StrEnum):
+    """The ``Type`` of what SNS sends."""
+
+    NOTIFICATION = "Notification"
+    SUBSCRIPTION_CONFIRMATION = "SubscriptionConfirmation"
+    UNSUBSCRIBE_CONFIRMATION = "UnsubscribeConfirmation"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Message:
-    """What was published to a topic, waiting for its delivery: a kind of outbox.
+    """What is to be sent for a topic; each subscription that is to get it has a ``Delivery`` of it.
 
-    ``recipients``: the ARNs of the subscriptions that were confirmed at that moment; only they are to get it.
+    ``token``: of a message that asks for a confirmation, what confirms.
     """
 
     id: str
@@ -111,9 +120,44 @@ class Message:
     region: str
     topic_arn: str
     body: str
-    recipients: tuple[str, ...]
     created: datetime
+    kind: MessageKind = MessageKind.NOTIFICATION
+    token: str | None = None
     subject: str | None = None
     structure: str | None = None
     group_id: str | None = None
     attributes: tuple[MessageAttribute, ...] = ()
+
+    def text(self, protocol: str) -> str:
+        """The message for a protocol: where it was given for each, that one or the default (``MessageStructure``)."""
+        if self.structure != "json":
+            return self.body
+        texts: dict[str, str] = json.loads(self.body)
+        return texts.get(protocol, texts["default"])
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Delivery:
+    """One message on its way to one subscriber.
+
+    ``lane``: deliveries to a subscription in one lane arrive in the order of their ``sequence``; the next one is not begun
+    before the one before it is done. ``due``: when it may be tried; whoever tries it puts that off first, so that nobody else
+    does meanwhile. ``attempts``: those that failed. ``dead``: all tries are used up, and what is left to do is to put it where
+    dead letters go.
+    """
+
+    id: str
+    version: int = 0
+    account: str
+    region: str
+    subscription_id: str
+    message_id: str
+    protocol: str
+    endpoint: str
+    lane: str
+    sequence: int
+    due: datetime
+    created: datetime
+    attempts: int = 0
+    dead: bool = False
+    last_error: str | None = None

@@ -1,6 +1,6 @@
 """Connection notifications: a provider's for its service, a consumer's for its endpoint.
 
-They are kept here; what they ask for is delivered from the outbox, in an issue of its own.
+They are kept here; an event names those that ask for it (``endpoints/events.py``), and the postman announces it.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from typing import Any
 
 from sidedoor import errors, ids
 from sidedoor.call import Answer, Call, Request
-from sidedoor.notifications import message_rules
+from sidedoor.notifications import message_rules, outgoing
 from sidedoor.notifications.model import Message, MessageAttribute, Topic
 from sidedoor.notifications.phone_numbers import is_phone_number
 from sidedoor.notifications.topic_lookup import check_arn, invalid_because, permitted_topic
@@ -63,24 +63,18 @@ def _check_entries(names: Sequence[str]) -> None:
 
 def _messages(call: Call, topic: Topic, entries: Sequence[Mapping[str, Any]]) -> list[Message]:
     """The messages, written down unless nobody is to get them."""
-    subscriptions = call.tables.subscriptions.where(topic_arn=topic.id, confirmed=True)
-    recipients = tuple(subscription.id for subscription in subscriptions)
     attributes = [message_rules.read_attributes(entry) for entry in entries]
     if sum(map(message_rules.size, entries, attributes)) > message_rules.LARGEST:
         raise errors.BatchRequestTooLong(limit=message_rules.LARGEST)
-    messages = [_message(call, topic, *one, recipients) for one in zip(entries, attributes, strict=True)]
-    return [call.tables.messages.add(message) if recipients else message for message in messages]
+    messages = [_message(call, topic, *one) for one in zip(entries, attributes, strict=True)]
+    for message in messages:
+        outgoing.send(call.tables, message, outgoing.wanting(call.tables, message), entropy=call.entropy)
+    return messages
 
 
-def _message(
-    call: Call,
-    topic: Topic,
-    entry: Mapping[str, Any],
-    attributes: tuple[MessageAttribute, ...],
-    recipients: tuple[str, ...],
-) -> Message:
+def _message(call: Call, topic: Topic, entry: Mapping[str, Any], attributes: tuple[MessageAttribute, ...]) -> Message:
     return Message(
         id=ids.random_uuid(call.entropy), account=topic.account, region=topic.region, topic_arn=topic.id,
-        body=entry["Message"], recipients=recipients, created=call.now, subject=entry.get("Subject"),
+        body=entry["Message"], created=call.now, subject=entry.get("Subject"),
         structure=entry.get("MessageStructure") or None, group_id=entry.get("MessageGroupId"), attributes=attributes,
     )  # fmt: skip

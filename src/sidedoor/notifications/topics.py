@@ -12,6 +12,7 @@ from sidedoor.notifications import policy, topic_attributes, topic_tags
 from sidedoor.notifications.model import Topic
 from sidedoor.notifications.topic_attributes import POLICY, TopicAttributeInvalid, TopicAttributeUnknown
 from sidedoor.notifications.topic_lookup import invalid, invalid_because, page, permitted_topic
+from sidedoor.store import outbox
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,256}")
 
@@ -66,8 +67,9 @@ def delete_topic(call: Call, request: Request) -> Answer:
         topic = permitted_topic(call, request["TopicArn"], "DeleteTopic")
     except errors.TopicNotFound:
         return {}  # "This action is idempotent, so deleting a topic that does not exist does not result in an error."
-    call.tables.subscriptions.remove_all(call.tables.subscriptions.where(topic_arn=topic.id))
-    call.tables.messages.remove_all(call.tables.messages.where(topic_arn=topic.id))
+    for subscription in call.tables.subscriptions.where(topic_arn=topic.id):
+        call.tables.subscriptions.remove(subscription)
+        outbox.forget_deliveries(call.tables, subscription.id)
     call.tables.topics.remove(topic)
     return {}
 

@@ -27,10 +27,15 @@ from sidedoor.store.writers import Writers
 
 log = logging.getLogger(__name__)
 
-HEAD = "0008"
+HEAD = "0010"
 """The newest migration; a test holds it to the directory."""
 
 _BUSY_SECONDS = 30
+
+_PASSING = {
+    sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_CANTOPEN,
+}  # fmt: skip
 
 _MIGRATION_LOCK = 4680
 """PostgreSQL's advisory lock that keeps two processes from migrating at once."""
@@ -45,6 +50,10 @@ _POSTGRESQL_WRITE = ("BEGIN ISOLATION LEVEL READ COMMITTED", "SELECT value FROM 
 
 class DatabaseUnusable(Exception):
     """The database cannot be used. The message says why, and what to do where that is known."""
+
+
+class DatabaseUnavailable(Exception):
+    """The database cannot do it now: it is locked, full, or gone. Nothing was changed; it may work the next time."""
 
 
 class Store:
@@ -75,6 +84,14 @@ class Store:
             self._observer = self._readers.raw_connection()
         number: int = self._observer.cursor().execute("PRAGMA data_version").fetchone()[0]
         return number
+
+    def size(self) -> int:
+        """Bytes that the database takes on its disk."""
+        if self._sqlite:
+            files = (Path(f"{self._url.database}{suffix}") for suffix in ("", "-wal"))
+            return sum(file.stat().st_size for file in files if file.exists())
+        with self.engine.connect() as connection:
+            return int(connection.execute(sa.text("SELECT pg_database_size(current_database())")).scalar_one())
 
     def migrate(self) -> None:
         """Brings the schema to ``HEAD``. Alembic is loaded only where there is something to do. Raises ``DatabaseUnusable``."""
@@ -109,24 +126,46 @@ class Store:
 
     @contextmanager
     def read(self) -> Iterator[Tables]:
-        """A snapshot: everything read in it is of one moment, and nothing can be written."""
-        driver = self._begun(self._readers, _SQLITE_READ if self._sqlite else _POSTGRESQL_READ)
-        try:
-            yield Tables(Connection(driver, self._statements))
-            driver.cursor().execute("COMMIT")
-        finally:
-            driver.close()  # back to the pool, which rolls back what has not come to its end
+        """A snapshot: everything read in it is of one moment, and nothing can be written. Raises ``DatabaseUnavailable``."""
+        with self._translating():
+            driver = self._begun(self._readers, _SQLITE_READ if self._sqlite else _POSTGRESQL_READ)
+            try:
+                yield Tables(Connection(driver, self._statements))
+                driver.cursor().execute("COMMIT")
+            finally:
+                driver.close()  # back to the pool, which rolls back what has not come to its end
 
     @contextmanager
     def write(self) -> Iterator[Tables]:
-        """The only writer until it ends: commits at the end of the block, undoes its work when it raises."""
-        with self._writers.turn() as driver:
+        """The only writer until it ends: commits at the end of the block, undoes its work when it raises.
+
+        Raises ``DatabaseUnavailable``.
+        """
+        with self._translating(), self._writers.turn() as driver:
             tables = Tables(Connection(driver, self._statements))
             yield tables
             revision = tables.journal.write(tables.connection)
         if revision is not None:
             for watcher in tuple(self._watchers):
                 watcher(revision)
+
+    @contextmanager
+    def _translating(self) -> Iterator[None]:
+        """Makes what the driver says of a database that cannot be used now our own error; a fault in a statement stays one."""
+        try:
+            yield
+        except sa.exc.TimeoutError as error:
+            raise DatabaseUnavailable("every connection is in use") from error
+        except Exception as error:
+            if not self._is_passing(error):
+                raise
+            raise DatabaseUnavailable(str(error).strip()) from error
+
+    def _is_passing(self, error: Exception) -> bool:
+        """For SQLite by its primary result code (sqlite.org/rescode.html), for PostgreSQL by its driver's class."""
+        if isinstance(error, sqlite3.Error):
+            return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF in _PASSING
+        return not self._sqlite and isinstance(error, self.engine.dialect.loaded_dbapi.OperationalError)
 
     @staticmethod
     def _begun(engine: sa.Engine, opening: Sequence[str]) -> PoolProxiedConnection:

@@ -36,7 +36,7 @@ from sidedoor.networks.model import (
     SubnetReservation,
     Vpc,
 )
-from sidedoor.notifications.model import ConnectionNotification, Message, Subscription, Topic
+from sidedoor.notifications.model import ConnectionNotification, Delivery, Message, Subscription, Topic
 from sidedoor.services.model import Permission, Service
 
 metadata = sa.MetaData(
@@ -84,8 +84,25 @@ class ClientToken:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Notice:
+    """Who asked to be told of an event: a connection notification, and the topic that it named at that moment.
+
+    ``source_arn``: the service or endpoint that it is about, for whose owner the topic is published to.
+    """
+
+    notification_id: str
+    topic_arn: str
+    source_arn: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class OutboxEvent:
-    """Something that happened, written in the transaction that made it happen. ``name``: Connect, Accept, Reject, Delete."""
+    """Something that happened to an endpoint, written in the transaction that made it happen.
+
+    ``name``: Connect, Accept, Reject, Delete, which notifications name, or what the agent reported (Available, Failed,
+    Deleted). ``sequence``: the order of events. ``account``: the service's owner. ``notices``: who is to be told.
+    ``announced``: the notices are on their way.
+    """
 
     id: str
     version: int = 0
@@ -95,6 +112,9 @@ class OutboxEvent:
     service_id: str
     endpoint_id: str
     created: datetime
+    sequence: int = 0
+    notices: tuple[Notice, ...] = ()
+    announced: bool = True
     body: dict[str, str] = field(default_factory=dict)
 
 
@@ -189,7 +209,7 @@ POLICIES = _kind("policies", Policy, unique=(("account", "name"),))
 ACCESS_KEYS = _kind("access_keys", AccessKey, index=(("account", "user_name"), ("expires",)))
 VPCS = _kind("vpcs", Vpc, fed=True, index=_OWNED)
 DHCP_OPTIONS = _kind("dhcp_options", DhcpOptions, index=_OWNED)
-PREFIX_LISTS = _kind("prefix_lists", PrefixList, index=_OWNED)
+PREFIX_LISTS = _kind("prefix_lists", PrefixList, fed=True, index=_OWNED)
 SUBNETS = _kind("subnets", Subnet, fed=True, index=(*_OWNED, ("vpc_id",)))
 SUBNET_RESERVATIONS = _kind("subnet_reservations", SubnetReservation, index=(*_OWNED, ("subnet_id",)))
 SECURITY_GROUPS = _kind("security_groups", SecurityGroup, fed=True, index=_OWNED, unique=(("vpc_id", "name"),))
@@ -230,8 +250,11 @@ CONNECTION_NOTIFICATIONS = _kind(
 TOPICS = _kind("topics", Topic, index=_OWNED)
 SUBSCRIPTIONS = _kind("subscriptions", Subscription, index=_OWNED, unique=(("topic_arn", "protocol", "endpoint"),))
 MESSAGES = _kind("messages", Message, index=(("topic_arn",),))
+DELIVERIES = _kind(
+    "deliveries", Delivery, index=(("subscription_id", "lane", "sequence"), ("due", "subscription_id"), ("message_id",))
+)
 CLIENT_TOKENS = _kind("client_tokens", ClientToken, index=(("created",),))
-EVENTS = _kind("events", OutboxEvent, index=(("service_id",),))
+EVENTS = _kind("events", OutboxEvent, index=(("service_id",), ("sequence",), ("announced",), ("created",)))
 SETTINGS = _kind("settings", Setting)
 DNS_RECORDS = _kind("dns_records", DnsRecord, unique=(("name", "type", "value"),))
 
@@ -239,7 +262,7 @@ KINDS: tuple[Kind[Any], ...] = (
     ACCOUNTS, USERS, ROLES, ACCESS_KEYS, VPCS, SUBNETS, SECURITY_GROUPS, SECURITY_GROUP_RULES, INTERFACES, LOAD_BALANCERS,
     ROUTE_TABLES, ROUTE_TABLE_ASSOCIATIONS, NETWORK_ACLS, NETWORK_ACL_ASSOCIATIONS, INTERNET_GATEWAYS,
     TARGET_GROUPS, LISTENERS, TARGETS, TARGET_HEALTH, SERVICES, PERMISSIONS, ENDPOINTS, CONNECTION_NOTIFICATIONS,
-    TOPICS, SUBSCRIPTIONS, MESSAGES, CLIENT_TOKENS, EVENTS, SETTINGS, INSTANCES, INSTANCE_PROFILES, POLICIES,
+    TOPICS, SUBSCRIPTIONS, MESSAGES, DELIVERIES, CLIENT_TOKENS, EVENTS, SETTINGS, INSTANCES, INSTANCE_PROFILES, POLICIES,
     DNS_RECORDS,
     DHCP_OPTIONS, PREFIX_LISTS, SUBNET_RESERVATIONS,
 )  # fmt: skip
@@ -263,3 +286,30 @@ CHANGES = sa.Table(
     sqlite_with_rowid=False,
 )
 """Which record changed in which revision: what a watching agent has to read again."""
+
+METRIC_SERIES = sa.Table(
+    "metric_series",
+    metadata,
+    sa.Column("id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("account", TEXT, nullable=False),
+    sa.Column("region", TEXT, nullable=False),
+    sa.Column("namespace", TEXT, nullable=False),
+    sa.Column("name", TEXT, nullable=False),
+    sa.Column("dimensions", TEXT, nullable=False),
+    sa.Column("unit", TEXT, nullable=False),
+    sa.Column("newest", sa.BigInteger, nullable=False),
+    sa.Index(None, "account", "region", "namespace", "name"),
+)
+"""The metrics of which there is something. ``id`` follows from what the series is; ``newest``: the hour of its newest point."""
+
+METRIC_HOURS = sa.Table(
+    "metric_hours",
+    metadata,
+    sa.Column("hour", sa.BigInteger, primary_key=True),
+    sa.Column("series", sa.BigInteger, primary_key=True),
+    sa.Column("source", TEXT, primary_key=True),
+    sa.Column("points", sa.LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""An hour of a series, as one source told it (``metrics/packing.py``). Hours come first: what is written together and removed
+together lies together."""

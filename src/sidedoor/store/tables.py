@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine.interfaces import DBAPICursor
 
 from sidedoor.store import schema
+from sidedoor.store.metric_rows import MetricRows
 from sidedoor.store.schema import CHANGES, REVISION, Kind
 from sidedoor.store.statements import Compose, Connection
 
@@ -262,6 +263,7 @@ class Tables:
     topics = RecordsOf(schema.TOPICS)
     subscriptions = RecordsOf(schema.SUBSCRIPTIONS)
     messages = RecordsOf(schema.MESSAGES)
+    deliveries = RecordsOf(schema.DELIVERIES)
     client_tokens = RecordsOf(schema.CLIENT_TOKENS)
     events = RecordsOf(schema.EVENTS)
     settings = RecordsOf(schema.SETTINGS)
@@ -270,6 +272,10 @@ class Tables:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self.journal = Journal()
+
+    @property
+    def metrics(self) -> MetricRows:
+        return MetricRows(self.connection)
 
     def revision(self) -> int:
         """The number of the last committed change that this transaction sees."""
@@ -300,6 +306,7 @@ class Tables:
     def clear(self) -> None:
         """Empties every table; the agent sees every record go."""
         self.connection.known.clear()
+        self.metrics.clear()
         for kind in schema.KINDS:
             if kind.fed:
                 records: Records[Any] = Records(self.connection, self.journal, kind)

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 
+from sidedoor.dataplane.envoy import tally
 from sidedoor.dataplane.envoy.resources import CLUSTER, LISTENER
 
 
@@ -25,6 +26,9 @@ class Admin:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
         await self._http.aclose()
 
     async def ready(self) -> bool:
@@ -52,6 +56,10 @@ class Admin:
         """Counters and gauges whose names match a regular expression. Raises ``AdminError``."""
         answer = await self._get("/stats", params={"filter": pattern, "format": "text"})
         return dict(_numbers(answer.text))
+
+    async def tallies(self) -> str:
+        """What was counted, as ``tally.read`` reads it. Raises ``AdminError``."""
+        return (await self._get(tally.QUESTION)).text
 
     async def _get(self, path: str, params: Mapping[str, str] | None = None) -> httpx.Response:
         try:

@@ -29,6 +29,9 @@ TYPES = (CLUSTER, ENDPOINTS, LISTENER)
 BATCH = 500
 """Resources in a response: small enough that Envoy's main thread answers others in between."""
 
+BATCH_BYTES = 4 * 1024 * 1024
+"""Roughly, for the same reason: a listener that lets in thousands of single addresses is a hundred kilobytes."""
+
 _REMOVED = ""
 """Stands for a version where a resource is taken away."""
 
@@ -232,15 +235,19 @@ class Exchange:
     def _sort_out(self, type_url: str, subscription: Subscription, names: Iterable[str]) -> tuple[list[str], list[str]]:
         additions: list[str] = []
         removals: list[str] = []
+        size = 0
         for name in names:
             move = self._decide(type_url, subscription, name)
-            full = len(additions) + len(removals) == BATCH
+            full = len(additions) + len(removals) == BATCH or size >= BATCH_BYTES
             if move is Move.WAIT or (full and move is not Move.NOTHING):
                 subscription.mark([name])
                 continue
             subscription.due.pop(name, None)
-            if move is not Move.NOTHING:
-                (additions if move is Move.ADD else removals).append(name)
+            if move is Move.ADD:
+                additions.append(name)
+                size += len(self._wanted[type_url][name].body.value)
+            elif move is Move.REMOVE:
+                removals.append(name)
         return additions, removals
 
     def _decide(self, type_url: str, subscription: Subscription, name: str) -> Move:

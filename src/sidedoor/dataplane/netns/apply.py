@@ -47,6 +47,8 @@ def make_fabric(namespaces: Namespaces) -> None:
     if FABRIC not in namespaces:
         with namespaces.made(FABRIC):
             _set_up(forward=False)
+            # Where the module br_netfilter is loaded, as Docker does, each frame on a bridge would pass iptables, which is empty here.
+            _set_if_there("bridge/bridge-nf-call-iptables", "0")
 
 
 class Builder:
@@ -225,7 +227,7 @@ def _is_pair(one: Link | None, other: Link | None) -> bool:
 def _set_up(*, forward: bool, mark: str | None = None) -> None:
     """Puts this thread's namespace into order. What a new one inherits is up to the host (devconf_inherit_init_net)."""
     for place in ("all", "default"):
-        _set_if_there(f"ipv6/conf/{place}/disable_ipv6", "1")
+        kernel.set_sysctl_if_there(f"ipv6/conf/{place}/disable_ipv6", "1")
     kernel.set_sysctl("ipv4/ip_forward", "1" if forward else "0")
     for place in ("all", "default"):
         for name, value in _SETTINGS.items():
@@ -253,10 +255,3 @@ _SETTINGS = {
     "send_redirects": "0",
     "accept_source_route": "0",
 }
-
-
-def _set_if_there(name: str, value: str) -> None:
-    try:
-        kernel.set_sysctl(name, value)
-    except FileNotFoundError:
-        return  # a kernel without IPv6

@@ -6,16 +6,20 @@ system calls and may be called on an event loop's.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
 import socket
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from sidedoor.dataplane import flows, source_ports
+from sidedoor.dataplane.admission import Admission
+from sidedoor.dataplane.attachments import NotYet
 from sidedoor.dataplane.desired import Network
-from sidedoor.dataplane.driver import DriverError, Place
+from sidedoor.dataplane.driver import Clients, DriverError, Place
 from sidedoor.dataplane.netns.apply import Builder, make_fabric
+from sidedoor.dataplane.netns.joints import Joiner
 from sidedoor.dataplane.netns.namespaces import Namespaces
 from sidedoor.dataplane.netns.observe import observe, reaches
 from sidedoor.dataplane.plan import Step
@@ -27,11 +31,13 @@ log = logging.getLogger(__name__)
 class NetnsDriver:
     """Keeps its namespaces below ``run_dir/netns``: ``fabric``, one a VPC and one a workload's interface, by their ids."""
 
+    moves_addresses = False
     name = "netns"
     resolver_port = 53
 
     def __init__(self, run_dir: Path, connections_per_target: int = CONNECTIONS_PER_TARGET) -> None:
         self._namespaces = Namespaces(run_dir / "netns")
+        self.joiner = Joiner(run_dir)
         self._flow_ports = source_ports.of_flows(connections_per_target)
         self._cannot_cut = False
 
@@ -67,6 +73,9 @@ class NetnsDriver:
             raise KeyError(f"{vpc_id} has no {address} here")
         return Place(address, self._namespaces.path(vpc_id))
 
+    def seen(self, vpc_id: str, admission: Admission) -> Clients:
+        return admission.blocks
+
     def socket(self, vpc_id: str, kind: socket.SocketKind) -> socket.socket:
         try:
             with self._namespaces.entered(vpc_id):
@@ -77,16 +86,33 @@ class NetnsDriver:
         return made
 
     def cut(self, vpc_id: str, address: str) -> None:
-        try:
-            with self._namespaces.entered(vpc_id):
-                diagnosis = flows.open_diagnosis()
-        except FileNotFoundError:
+        diagnosis = self._diagnosis(vpc_id)
+        if diagnosis is None:
             return
         with diagnosis:
             try:
                 flows.end_flows(diagnosis, address)
             except OSError as error:
                 self._say_once(error)
+
+    def reset(self, vpc_id: str, source: str, peers: Collection[tuple[str, int]], holder: int | None) -> int:
+        diagnosis = self._diagnosis(vpc_id)
+        if diagnosis is None:
+            return 0
+        with diagnosis:
+            try:
+                return flows.reset_flows(diagnosis, source, peers, holder)
+            except OSError as error:
+                self._say_once(error)
+                return 0
+
+    def _diagnosis(self, vpc_id: str) -> flows.Diagnosis | None:
+        """A socket with which flows of the VPC can be found and ended, or None where there is no such network."""
+        try:
+            with self._namespaces.entered(vpc_id):
+                return flows.open_diagnosis()
+        except FileNotFoundError:
+            return None
 
     def _say_once(self, error: OSError) -> None:
         if not self._cannot_cut:
@@ -96,7 +122,10 @@ class NetnsDriver:
             log.warning(text, detail, extra={"action": "netns.cut"})
 
     def remove_everything(self) -> None:
+        """What others lent us goes back first: a link of theirs would end with the fabric."""
         try:
+            with contextlib.suppress(NotYet):
+                self.joiner.release_all()
             self._namespaces.remove_all()
         except OSError as error:
             raise DriverError(f"the namespaces cannot be removed: {error.strerror}") from error

@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from sidedoor.dataplane.netns import kernel
+from sidedoor.dataplane.processes import started
 
 _NAMESPACES = (("user", kernel.CLONE_NEWUSER), ("mnt", kernel.CLONE_NEWNS), ("net", kernel.CLONE_NEWNET))
 
@@ -39,7 +40,7 @@ def find_holder(run_dir: Path) -> Holder | None:
         holder = Holder(**json.loads(_record(run_dir).read_text(encoding="ascii")))
     except (FileNotFoundError, ValueError, TypeError):
         return None
-    return holder if _started(holder.pid) == holder.started else None
+    return holder if started(holder.pid) == holder.started else None
 
 
 def ensure_holder(run_dir: Path) -> Holder:
@@ -53,7 +54,7 @@ def ensure_holder(run_dir: Path) -> Holder:
         reason = child.stderr.strip().rpartition("\n")[2]
         raise HolderError(f"no user namespace can be made here: {reason}")
     pid = int(child.stdout)
-    holder = Holder(pid, _started(pid) or 0)
+    holder = Holder(pid, started(pid) or 0)
     fresh = _record(run_dir).with_suffix(".new")
     fresh.write_text(json.dumps(asdict(holder)), encoding="ascii")
     fresh.replace(_record(run_dir))
@@ -68,7 +69,7 @@ def enter(holder: Holder) -> None:
             doors = [(os.open(f"/proc/{holder.pid}/ns/{name}", os.O_RDONLY | os.O_CLOEXEC), kind) for name, kind in _NAMESPACES]
             for descriptor, _ in doors:
                 stack.callback(os.close, descriptor)
-            if _started(holder.pid) != holder.started:
+            if started(holder.pid) != holder.started:
                 raise HolderError(f"the holder of the namespaces, process {holder.pid}, has ended")
             for descriptor, kind in doors:
                 kernel.setns(descriptor, kind)
@@ -99,16 +100,6 @@ def isolate(*, user: bool) -> None:
 
 def _record(run_dir: Path) -> Path:
     return run_dir / "holder"
-
-
-def _started(pid: int) -> int | None:
-    """When a process started, or None where there is none, or only its remains (proc_pid_stat(5), fields 3 and 22)."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    state, *fields = stat.rpartition(")")[2].split()
-    return None if state in "ZX" else int(fields[18])
 
 
 def _main() -> int:

@@ -20,6 +20,10 @@ MS_BIND, MS_REC, MS_PRIVATE, MS_SLAVE, MS_SHARED = 4096, 16384, 1 << 18, 1 << 19
 _MNT_DETACH = 2
 _NS_GET_NSTYPE = 0xB703
 
+_SYS_OPEN_TREE, _SYS_MOVE_MOUNT = 428, 429  # the same on every architecture (Linux 5.2)
+_AT_FDCWD = -100
+_OPEN_TREE_CLONE, _MOVE_MOUNT_F_EMPTY_PATH = 1, 4
+
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -50,6 +54,17 @@ def unmount(target: str) -> bool:
     return True
 
 
+def open_tree(path: str) -> int:
+    """A copy of the mount of a file, attached nowhere yet (open_tree(2)). The descriptor may cross mount namespaces."""
+    return _call(_SYS_OPEN_TREE, _AT_FDCWD, path.encode(), _OPEN_TREE_CLONE | os.O_CLOEXEC, what=f"open_tree {path}")
+
+
+def move_mount(descriptor: int, target: str) -> None:
+    """Attaches what ``open_tree`` made (move_mount(2))."""
+    arguments = (descriptor, b"", _AT_FDCWD, target.encode(), _MOVE_MOUNT_F_EMPTY_PATH)
+    _call(_SYS_MOVE_MOUNT, *arguments, what=f"mount on {target}")
+
+
 def is_network_namespace(descriptor: int) -> bool:
     try:
         return fcntl.ioctl(descriptor, _NS_GET_NSTYPE) == CLONE_NEWNET
@@ -60,6 +75,21 @@ def is_network_namespace(descriptor: int) -> bool:
 def set_sysctl(name: str, value: str) -> None:
     """Sets a parameter below ``/proc/sys/net``, which shows the network namespace of the thread that looks."""
     Path("/proc/sys/net", name).write_text(value, encoding="ascii")
+
+
+def set_sysctl_if_there(name: str, value: str) -> None:
+    """Like ``set_sysctl``, for what some kernels do not have."""
+    try:
+        set_sysctl(name, value)
+    except FileNotFoundError:
+        return
+
+
+def _call(number: int, *arguments: object, what: str) -> int:
+    """A system call that the C library may not have a function for."""
+    result: int = _libc.syscall(ctypes.c_long(number), *arguments)
+    _check(min(result, 0), what)
+    return result
 
 
 def _check(result: int, what: str) -> None:

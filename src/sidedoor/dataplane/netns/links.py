@@ -13,22 +13,27 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from ipaddress import IPv4Interface
+from ipaddress import IPv4Interface, IPv4Network
 from typing import Any, Self
 
 from pyroute2.iproute.linux import IPRoute
 from pyroute2.netlink import NLM_F_DUMP_INTR
 from pyroute2.netlink.exceptions import NetlinkError
 
-_IFF_UP = 1
+_IFF_UP, _IFF_LOWER_UP = 1, 1 << 16
 _SKIP_STATISTICS = 8  # RTEXT_FILTER_SKIP_STATS (rtnetlink.h)
 _MAIN_TABLE = 254
 _DUMP_ATTEMPTS = 5
 
+EVERYWHERE = IPv4Network("0.0.0.0/0")
+
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A network interface. ``peer``: the index that a veth's other end has in its namespace. ``forwards``: between networks."""
+    """A network interface. ``peer``: the index that a veth's other end has in its namespace. ``forwards``: between networks.
+
+    ``carrier``: what is on its other side is up too. ``kind``: ``veth``, ``bridge``, ``tun`` for a tap; empty for hardware.
+    """
 
     index: int
     name: str
@@ -38,6 +43,17 @@ class Link:
     master: int | None
     peer: int | None
     forwards: bool
+    carrier: bool
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A route of the main table: where to, by whom, over which link."""
+
+    to: IPv4Network
+    gateway: str | None
+    link: int | None
 
 
 class Links:
@@ -122,12 +138,23 @@ class Links:
         with _as_os_errors(errno.EADDRNOTAVAIL, errno.ENODEV):
             self._netlink.addr("del", index=link.index, address=str(address.ip), prefixlen=address.network.prefixlen)
 
+    def routes(self) -> list[Route]:
+        return [
+            Route(
+                IPv4Network((one.get_attr("RTA_DST") or str(EVERYWHERE[0]), one["dst_len"])),
+                one.get_attr("RTA_GATEWAY"),
+                one.get_attr("RTA_OIF"),
+            )
+            for one in _dump(lambda: self._netlink.route("dump", dump_filter=None, family=socket.AF_INET, table=_MAIN_TABLE))
+            if one.get_attr("RTA_TABLE") == _MAIN_TABLE
+        ]
+
     def default_gateway(self) -> str | None:
-        for one in _dump(lambda: self._netlink.route("dump", dump_filter=None, family=socket.AF_INET, table=_MAIN_TABLE)):
-            if one["dst_len"] == 0 and one.get_attr("RTA_TABLE") == _MAIN_TABLE:
-                gateway: str | None = one.get_attr("RTA_GATEWAY")
-                return gateway
-        return None
+        return next((one.gateway for one in self.routes() if one.to == EVERYWHERE), None)
+
+    def set_route(self, to: IPv4Network, gateway: str, link: Link) -> None:
+        with _as_os_errors():
+            self._netlink.route("replace", dst=str(to), gateway=gateway, oif=link.index)
 
     def set_default_gateway(self, gateway: str) -> None:
         with _as_os_errors():
@@ -137,6 +164,7 @@ class Links:
 def _link(message: Any) -> Link:
     specific = message.get_attr("IFLA_AF_SPEC")
     settings = specific.get_attr("AF_INET") if specific is not None else None
+    info = message.get_attr("IFLA_LINKINFO")
     return Link(
         index=message["index"],
         name=message.get_attr("IFLA_IFNAME"),
@@ -146,6 +174,8 @@ def _link(message: Any) -> Link:
         master=message.get_attr("IFLA_MASTER"),
         peer=message.get_attr("IFLA_LINK"),
         forwards=bool(settings and settings["forwarding"]),
+        carrier=bool(message["flags"] & _IFF_LOWER_UP),
+        kind=(info.get_attr("IFLA_INFO_KIND") if info is not None else None) or "",
     )
 
 

@@ -52,8 +52,7 @@ class Namespaces:
     @contextmanager
     def entered(self, name: str) -> Iterator[None]:
         """Runs the block inside a namespace. Raises ``FileNotFoundError`` where there is none of this name."""
-        with opened(self.path(name)) as there, returning():
-            kernel.setns(there, kernel.CLONE_NEWNET)
+        with opened(self.path(name)) as there, inside(there):
             yield
 
     @contextmanager
@@ -92,6 +91,14 @@ def opened(path: str) -> Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def inside(namespace: int) -> Iterator[None]:
+    """Runs the block inside the network namespace behind a descriptor."""
+    with returning():
+        kernel.setns(namespace, kernel.CLONE_NEWNET)
+        yield
 
 
 @contextmanager

@@ -9,15 +9,22 @@ namespace   link              what                                        mark
 fabric      ``br-<subnet>``   the subnet's bridge                         subnet id
 fabric      ``gw-<subnet>``   the bridge's end of the router's leg        subnet id
 fabric      ``wl-<eni>``      the bridge's end of a workload's interface  interface id
+fabric      ``at-<eni>``      an attached interface's port                id, what it is
+fabric      ``up-<subnet>``   the end of an attached bridge               id, what it is
 VPC         ``lo``            the resolver's address                      VPC id, CIDR
 VPC         ``sn-<subnet>``   the router's leg: gateway and addresses     subnet id
 workload    ``eth0``          the interface                               interface id
+somebody's  as they like      an attached interface                       interface id
+host        ``sd-<subnet>``   the other end of ``up-<subnet>``            subnet id
 ==========  ================  ==========================================  ============
+
+Besides the last two, which only ``sidedoor attach`` makes, nothing stands outside of our own namespaces.
 """
 
 from __future__ import annotations
 
 BRIDGE, GATEWAY, LEG, WORKLOAD = "br", "gw", "sn", "wl"
+ATTACHED, UPLINK, DOWNLINK = "at", "up", "sd"
 INSIDE = "eth0"
 LOOPBACK = "lo"
 FABRIC = "fabric"

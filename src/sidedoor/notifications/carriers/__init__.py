@@ -1,0 +1,1 @@
+"""How a letter gets to its subscriber: one module for each way."""

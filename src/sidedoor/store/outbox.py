@@ -1,0 +1,117 @@
+"""What is asked of the outbox alone: events and deliveries in their order.
+
+Rule: nothing here depends on how many events there were or how many deliveries wait for somebody else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from sidedoor.notifications.model import Delivery
+from sidedoor.store.schema import DELIVERIES, EVENTS, MESSAGES, Kind, OutboxEvent
+from sidedoor.store.tables import Tables
+
+
+def next_event(tables: Tables) -> int:
+    """The number of the next event. Writers are serial, so nobody else takes it."""
+    return _next(tables, EVENTS)
+
+
+def next_delivery(tables: Tables) -> int:
+    """The number of the next delivery: greater than that of any that waits."""
+    return _next(tables, DELIVERIES)
+
+
+def _next(tables: Tables, kind: Kind[Any]) -> int:
+    rows = tables.connection.execute(
+        ("greatest sequence", kind.name), lambda: sa.select(sa.func.max(kind.table.c.sequence))
+    ).fetchall()
+    return (rows[0][0] or 0) + 1
+
+
+def unannounced(tables: Tables, most: int) -> list[OutboxEvent]:
+    """The oldest events of which nobody was told yet."""
+
+    def compose() -> sa.Select[Any]:
+        columns = EVENTS.table.c
+        waiting = sa.select(EVENTS.table).where(columns.announced == sa.false()).order_by(columns.sequence)
+        return waiting.limit(sa.literal_column(str(most))).offset(sa.literal_column("0"))
+
+    read = tables.connection.statements.reader(EVENTS)
+    return [read(row) for row in tables.connection.execute(("unannounced", most), compose).fetchall()]
+
+
+def events_after(tables: Tables, sequence: int, most: int) -> list[OutboxEvent]:
+    """The events after the one of this number, oldest first."""
+
+    def compose() -> sa.Select[Any]:
+        columns = EVENTS.table.c
+        later = sa.select(EVENTS.table).where(columns.sequence > sa.bindparam("sequence")).order_by(columns.sequence)
+        return later.limit(sa.literal_column(str(most))).offset(sa.literal_column("0"))
+
+    read = tables.connection.statements.reader(EVENTS)
+    found = tables.connection.execute(("events after", most), compose, {"sequence": sequence})
+    return [read(row) for row in found.fetchall()]
+
+
+def last_event(tables: Tables) -> int:
+    """The number of the newest event, 0 where there is none."""
+    return next_event(tables) - 1
+
+
+def waiting(tables: Tables, now: datetime) -> list[str]:
+    """The subscriptions for which a delivery is due."""
+
+    def compose() -> sa.Select[Any]:
+        columns = DELIVERIES.table.c
+        due = columns.due <= sa.bindparam("now", type_=columns.due.type)
+        return sa.select(columns.subscription_id).where(due).distinct()
+
+    return [row[0] for row in tables.connection.execute("waiting", compose, {"now": now}).fetchall()]
+
+
+def due(tables: Tables, subscription_id: str, now: datetime, most: int) -> list[Delivery]:
+    """A subscription's deliveries that are due and the first of their lanes, oldest first."""
+
+    def compose() -> sa.Select[Any]:
+        columns, other = DELIVERIES.table.c, DELIVERIES.table.alias("earlier")
+        earlier = sa.exists().where(
+            other.c.subscription_id == columns.subscription_id,
+            other.c.lane == columns.lane,
+            other.c.sequence < columns.sequence,
+        )
+        mine = columns.subscription_id == sa.bindparam("subscription_id")
+        ready = columns.due <= sa.bindparam("now", type_=columns.due.type)
+        found = sa.select(DELIVERIES.table).where(mine, ready, ~earlier).order_by(columns.sequence)
+        return found.limit(sa.bindparam("most", type_=sa.Integer())).offset(sa.literal_column("0"))
+
+    read = tables.connection.statements.reader(DELIVERIES)
+    values = {"subscription_id": subscription_id, "now": now, "most": most}
+    return [read(row) for row in tables.connection.execute("due", compose, values).fetchall()]
+
+
+def forget_messages(tables: Tables, message_ids: Collection[str]) -> None:
+    """Removes those of these messages that nobody is to get any more."""
+
+    def compose() -> sa.Delete:
+        messages = MESSAGES.table.c
+        wanted = sa.exists().where(DELIVERIES.table.c.message_id == messages.id)
+        return sa.delete(MESSAGES.table).where(tables.connection.statements.any_of(messages.id, "ids"), ~wanted)
+
+    values = {"ids": tables.connection.statements.collection(message_ids)}
+    tables.connection.execute("forget messages", compose, values)
+
+
+def forget_deliveries(tables: Tables, subscription_id: str) -> None:
+    """Removes what waits for a subscriber who is not to get anything any more."""
+    messages = tables.deliveries.values("message_id", subscription_id=subscription_id)
+
+    def compose() -> sa.Delete:
+        return sa.delete(DELIVERIES.table).where(DELIVERIES.table.c.subscription_id == sa.bindparam("subscription_id"))
+
+    tables.connection.execute("forget deliveries", compose, {"subscription_id": subscription_id})
+    forget_messages(tables, messages)
