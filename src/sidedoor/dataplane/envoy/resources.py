@@ -132,8 +132,8 @@ def cluster(cluster: Cluster, source: Place, connections_per_target: int, ports:
     """The cluster of a load balancer's node and one of its target groups: connects from the node's address.
 
     ``connections_per_target``: what this node may have open to one of its targets. That is as many as its sockets have
-    ``ports`` (None: as the node's network has), and a connection beyond it fails and is counted. Where neither is ours to set Envoy
-    counts them, and lets a client beyond it wait until another leaves.
+    ``ports`` (None: as the node's network has), and a connection beyond it fails and is counted. Where neither is ours to
+    set Envoy counts them, and lets a client beyond it wait until another leaves.
     """
     return ClusterConfig(
         name=cluster.name,
