@@ -262,7 +262,9 @@ def report(results: Results, contestants: list[Contestant], spread: bool) -> str
     times = [f"{load} p{number}" for load in ("alone", "loaded", "connecting") for number in (50, 99)]
     latency = [(name, *(cell(name, figure, 1, 3 if figure.startswith("alone") else 1) for figure in times)) for name in names]
     costs = [("cpu a request", 1e6, 0), ("cpu a connection", 1e6, 0), ("cpu a gigabyte", 1, 2)]
-    spent = [(name, *(cell(name, *one) for one in costs)) for name in names[1:]]
+    spent = [
+        (one.name, *(cell(one.name, *cost) for cost in costs)) for one in contestants if (one.name, "cpu a request") in results
+    ]
     tables = [
         ("Medians:", head, first),
         ("As ratios to HAProxy:", head, as_ratio),

@@ -17,6 +17,8 @@ from __future__ import annotations
 import argparse
 import http.client
 import json
+import os
+import signal
 import socket
 import subprocess
 import sys
@@ -63,7 +65,7 @@ class Bench:
         self.inner, outer = provider.subnet(), consumer.subnet()
         self.server = provider.workload(self.inner)
         serve = inside(self.state, self.server.id, sys.executable, HOLDING, "serve", self.server.address, str(PORT))
-        self._server = subprocess.Popen(serve, stdin=subprocess.DEVNULL)
+        self._server = subprocess.Popen(serve, stdin=subprocess.DEVNULL, start_new_session=True)
         balancer = provider.balancer("limit", self.inner)
         group = provider.group("limit", self.inner, PORT)
         provider.register(group, (self.server.address, PORT))
@@ -79,7 +81,7 @@ class Bench:
     def end(self) -> None:
         for holder in (*self.clients, *self.beside):
             holder.end()
-        self._server.kill()
+        os.killpg(self._server.pid, signal.SIGKILL)  # The server is several processes.
         self._server.wait()
 
     def may_carry(self) -> int:
