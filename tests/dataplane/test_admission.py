@@ -250,7 +250,7 @@ def test_when_groups_rules_and_members_are_gone_nothing_remembers_them() -> None
 
 def _content(told: Wanted, name: str) -> Any:
     held = getattr(told, name)
-    return held if isinstance(held, dict) else vars(held)
+    return held if isinstance(held, dict | frozenset) else vars(held)
 
 
 # --- sets of addresses --------------------------------------------------------------------------------------------

@@ -161,6 +161,7 @@ class Wanted:
                 for source in filter(None, (record.referenced_group_id, record.prefix_list_id)):
                     yield self.rules_that_refer_to, source
             case "load_balancers":
+                yield self.balancers_of_vpc, record.vpc_id
                 for group_id in record.group_ids:
                     yield self.balancers_of_security_group, group_id
             case "endpoints":
@@ -171,8 +172,6 @@ class Wanted:
             case "services":
                 for balancer_id in record.load_balancer_ids:
                     yield self.services_of_balancer, balancer_id
-            case "load_balancers":
-                yield self.balancers_of_vpc, record.vpc_id
             case "listeners":
                 yield self.listeners_of_balancer, record.load_balancer_id
                 yield self.listeners_of_group, record.target_group_id
