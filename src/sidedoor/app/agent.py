@@ -21,7 +21,7 @@ from sidedoor.dataplane.envoy.process import EnvoyError, EnvoyProcess
 from sidedoor.dataplane.feed import Feed
 from sidedoor.dataplane.netns import holder
 from sidedoor.dataplane.reports import Reports
-from sidedoor.names.outside import Outside
+from sidedoor.names.outside import Outside, OutsideEnded
 from sidedoor.settings import HOST, Settings, SettingsError, server_address
 
 log = logging.getLogger(__name__)
@@ -88,7 +88,7 @@ async def run(settings: Settings, placement: Placement, outside: Outside | None 
     except DriverError as error:
         raise SettingsError(f"{error}: `sidedoor doctor` says what this host can do.") from error
     except ExceptionGroup as group:
-        failures = group.subgroup(EnvoyError)
+        failures = group.subgroup((EnvoyError, OutsideEnded))
         if failures is None:
             raise
         raise SettingsError(str(failures.exceptions[0])) from group
@@ -122,6 +122,7 @@ async def _run(settings: Settings, placement: Placement, outside: Outside | None
             tasks.create_task(attaching.run(), name="attaching"),
             tasks.create_task(reports.run(), name="reports"),
             tasks.create_task(feed.follow(revision, agent.handle), name="feed"),
+            *([tasks.create_task(outside.run(), name="outside")] if outside is not None else ()),
             tasks.create_task(bookkeeper.run(), name="bookkeeper"),
         ]
         await stopped.wait()

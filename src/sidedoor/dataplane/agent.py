@@ -120,7 +120,10 @@ class Agent:
             touched |= self.wanted.units()
         self._ground.fresh = True
         self._revision = batch.revision
-        self._look(touched)
+        rules = {unit for unit in touched if unit.kind is UnitKind.RULES}
+        self._look(touched - rules)
+        for unit in sorted(rules):
+            await self._mend(unit)  # At once: who was shut out must not come in because some network takes its time.
         if batch.complete:
             self._cache.replace(batch.revision, [one for one in batch.changes if one[2] is not None])
         else:
