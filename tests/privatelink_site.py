@@ -22,6 +22,7 @@ from sidedoor.loadbalancers.load_balancers import create_load_balancer
 from sidedoor.networks.model import Interface
 from sidedoor.networks.subnets import create_subnet
 from sidedoor.networks.vpcs import create_vpc, modify_vpc_attribute
+from sidedoor.notifications.model import EVENTS
 from sidedoor.services.operations import (
     create_vpc_endpoint_service_configuration,
     delete_vpc_endpoint_service_configurations,
@@ -181,18 +182,18 @@ class Site:
         """The agent's report that the endpoint, as it is now, is up."""
         record = self.record(endpoint)
         with self.world.store.write() as tables:
-            return lifecycle.provisioned(tables, record.id, record.generation)
+            return lifecycle.provisioned(tables, record.id, record.generation, self.world.now)
 
     def fail(self, endpoint: dict[str, Any], message: str) -> bool:
         record = self.record(endpoint)
         with self.world.store.write() as tables:
-            return lifecycle.provision_failed(tables, record.id, record.generation, message)
+            return lifecycle.provision_failed(tables, record.id, record.generation, message, self.world.now)
 
     def remove(self, endpoint: dict[str, Any]) -> bool:
         """The agent's report that nothing of the deleted endpoint is left."""
         record = self.record(endpoint)
         with self.world.store.write() as tables:
-            return lifecycle.removed(tables, record.id, record.generation)
+            return lifecycle.removed(tables, record.id, record.generation, self.world.now)
 
     def record(self, endpoint: dict[str, Any]) -> Endpoint:
         with self.world.store.read() as tables:
@@ -228,7 +229,7 @@ class Site:
 
     def events(self) -> list[OutboxEvent]:
         with self.world.store.read() as tables:
-            return tables.events.where()
+            return [event for event in tables.events.where() if event.name in EVENTS]
 
     def event_names(self) -> list[str]:
         return [event.name for event in self.events()]

@@ -158,7 +158,7 @@ class Agents:
             return
         with self._store.write() as tables:
             for report in body.get("endpoints", ()):
-                _take_endpoint(tables, report)
+                _take_endpoint(tables, report, self._clock())
             for balancer_id in body.get("load_balancers", ()):
                 _activate(tables, balancer_id)
             for report in body.get("targets", ()):
@@ -221,15 +221,15 @@ def _changed(tables: Tables, changes: Mapping[tuple[str, str], None]) -> Iterato
             yield _record(kind, record_id, found.get(record_id))
 
 
-def _take_endpoint(tables: Tables, report: Mapping[str, Any]) -> None:
+def _take_endpoint(tables: Tables, report: Mapping[str, Any], now: datetime) -> None:
     endpoint_id, generation, status = report["id"], report["generation"], report["status"]
     match status:
         case "ready":
-            changed = lifecycle.provisioned(tables, endpoint_id, generation)
+            changed = lifecycle.provisioned(tables, endpoint_id, generation, now)
         case "failed":
-            changed = lifecycle.provision_failed(tables, endpoint_id, generation, report.get("message", ""))
+            changed = lifecycle.provision_failed(tables, endpoint_id, generation, report.get("message", ""), now)
         case "removed":
-            changed = lifecycle.removed(tables, endpoint_id, generation)
+            changed = lifecycle.removed(tables, endpoint_id, generation, now)
         case _:
             log.warning("%s: %s is no report", endpoint_id, status, extra={"action": "endpoint.misreported"})
             return

@@ -51,8 +51,12 @@ from sidedoor.notifications import operations as notifications
 from sidedoor.notifications import phone_numbers, publishing, subscriptions, topic_tags, topics
 from sidedoor.services import operations as services
 from sidedoor.services import permissions, private_dns
+from sidedoor.trail import operations as trail
 
 OPERATIONS: Mapping[str, Mapping[str, Operation]] = {
+    "cloudtrail": {
+        "LookupEvents": trail.lookup_events,
+    },
     "cloudwatch": {
         "GetMetricData": queries.get_metric_data,
         "GetMetricStatistics": metrics.get_metric_statistics,

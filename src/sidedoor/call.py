@@ -75,6 +75,8 @@ class Call:
     tables: Tables
     entropy: ids.Entropy
     settings: Settings
+    source: str | None = None
+    user_agent: str | None = None
 
     @property
     def account(self) -> str:
@@ -155,7 +157,7 @@ Operation = Callable[[Call, Request], Answer]
 
 @dataclass(frozen=True, kw_only=True)
 class Access:
-    """Everything of a call but its transaction."""
+    """Everything of a call but its transaction. ``source``: the client's address."""
 
     caller: Caller
     region: str
@@ -163,6 +165,8 @@ class Access:
     request_id: str
     entropy: ids.Entropy
     settings: Settings
+    source: str | None = None
+    user_agent: str | None = None
 
 
 def perform(store: Store, access: Access, name: str, operation: Operation, request: Request) -> Answer:
@@ -174,7 +178,8 @@ def perform(store: Store, access: Access, name: str, operation: Operation, reque
     with store.read() if only_reads(name) else store.write() as tables:
         call = Call(
             caller=access.caller, region=access.region, now=access.now, request_id=access.request_id, operation=name,
-            tables=tables, entropy=access.entropy, settings=access.settings,
+            tables=tables, entropy=access.entropy, settings=access.settings, source=access.source,
+            user_agent=access.user_agent,
         )  # fmt: skip
         answer = operation(call, request)
         if dry_run:

@@ -53,6 +53,8 @@ def _serve_options(command: F) -> F:
 
 def _delivery_options() -> tuple[Callable[[F], F], ...]:
     return (
+        click.option("--keep-events-days", type=click.IntRange(1, 3650), default=90, show_default=True,
+                     help="How long the log of events (LookupEvents, `sidedoor events`) goes back."),
         click.option("--public-url", default=None,
                      help="Where subscribers of SNS topics reach the API, for links that they are sent; default: --listen."),
         click.option("--smtp", default=None, metavar="URL",

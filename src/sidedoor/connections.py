@@ -35,7 +35,7 @@ def _accept(call: Call, service: Service, endpoint_id: str) -> None:
         return
     for before, served in placement.served_again(call, endpoint, service):
         call.tables.interfaces.update(before, served)
-    events.remember(call, "Accept", call.tables.endpoints.update(endpoint, after), service)
+    events.remember(call, "Accept", call.tables.endpoints.update(endpoint, after), service, before=endpoint.state)
 
 
 def reject_vpc_endpoint_connections(call: Call, request: Request) -> Answer:
@@ -48,7 +48,7 @@ def _reject(call: Call, service: Service, endpoint_id: str) -> None:
     endpoint = connected_endpoint(call, service, endpoint_id)
     after = moved(endpoint, Event.REJECTED)
     if after is not endpoint:
-        events.remember(call, "Reject", call.tables.endpoints.update(endpoint, after), service)
+        events.remember(call, "Reject", call.tables.endpoints.update(endpoint, after), service, before=endpoint.state)
 
 
 def _endpoint_ids(request: Request) -> list[str]:

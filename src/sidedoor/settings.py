@@ -55,6 +55,8 @@ class Settings:
     """How often a name that waits for its proof is looked at."""
     forward_dns: tuple[str, ...] = ()
     """Who answers for names that are none of ours: nobody, ``host``, or these servers."""
+    keep_events_days: int = 90
+    """How long the log of events (CloudTrail's LookupEvents) goes back."""
     public_url: str | None = None
     """Where subscribers reach the API, for the links that they are sent; None: where it listens."""
     smtp: str | None = None

@@ -20,8 +20,8 @@ from starlette.routing import Route
 from sidedoor import errors, ids
 from sidedoor.notifications import texts
 from sidedoor.notifications.carriers.signing import Signer
+from sidedoor.notifications.joining import confirmed, left
 from sidedoor.notifications.letter import CONFIRM, UNSUBSCRIBE
-from sidedoor.notifications.subscriptions import confirmed_by, left
 from sidedoor.store.engine import Store
 
 NAMESPACE = "http://sns.amazonaws.com/doc/2010-03-31/"
@@ -58,7 +58,7 @@ class Subscribers:
 
     def _confirmed(self, topic_arn: str, token: str) -> str:
         with self._store.write() as tables:
-            return confirmed_by(tables, tables.topics.find(topic_arn), token, now=self._clock()).id
+            return confirmed(tables, tables.topics.find(topic_arn), token, now=self._clock()).id
 
     async def _leave(self, request: Request) -> Response:
         arn = request.query_params.get("SubscriptionArn", "")

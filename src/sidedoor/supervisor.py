@@ -147,8 +147,14 @@ class Supervisor:
     def _delivery(self) -> list[str]:
         """How messages get to subscribers. A password in the SMTP server's URL goes by the environment, which is ours alone."""
         settings = self._settings
-        named = {"--public-url": settings.public_url, "--mail-from": settings.mail_from, "--sqs": settings.sqs}
-        options = [part for name, value in named.items() if value is not None for part in (name, value)]
+        named = {
+            "--keep-events-days": str(settings.keep_events_days),
+            "--public-url": settings.public_url,
+            "--mail-from": settings.mail_from,
+            "--sqs": settings.sqs,
+        }
+        options = ["--keep-events-days", str(settings.keep_events_days)]
+        options += [part for name, value in named.items() if value is not None for part in (name, value)]
         return options + [part for block in settings.deliver_to for part in ("--deliver-to", block)]
 
     async def _announce(self) -> None:

@@ -15,6 +15,7 @@ from sidedoor.api import OPERATIONS
 from sidedoor.call import Access, Settings, perform
 from sidedoor.endpoints import lifecycle
 from sidedoor.identity.credentials import root
+from sidedoor.notifications.model import EVENTS
 from sidedoor.store.engine import Store
 
 PROVIDER, CONSUMER, STRANGER = "111111111111", "222222222222", "333333333333"
@@ -73,9 +74,11 @@ def report(store: Store, kind: str, endpoint_id: str, generation: int) -> Outcom
     """What the agent's link does with a report."""
     with store.write() as tables:
         if kind == "failed":
-            taken = lifecycle.provision_failed(tables, endpoint_id, generation, "no listener")
+            taken = lifecycle.provision_failed(tables, endpoint_id, generation, "no listener", datetime.now(UTC))
         else:
-            taken = {"provisioned": lifecycle.provisioned, "removed": lifecycle.removed}[kind](tables, endpoint_id, generation)
+            taken = {"provisioned": lifecycle.provisioned, "removed": lifecycle.removed}[kind](
+                tables, endpoint_id, generation, datetime.now(UTC)
+            )
     return Outcome(made="taken" if taken else "late")
 
 
@@ -176,7 +179,8 @@ def stored(store: Store) -> dict[str, Any]:
         endpoints = {one.id: (one.version, one.generation) for one in tables.endpoints.where()}
         events: dict[str, list[str]] = {}
         for event in tables.events.where():
-            events.setdefault(event.endpoint_id, []).append(event.name)
+            if event.name in EVENTS:
+                events.setdefault(event.endpoint_id, []).append(event.name)
         held = tables.interfaces.where(holder=list(endpoints)) if endpoints else []
         served = {(one.holder, one.subnet_id): one.load_balancer_id for one in held}
     return {"endpoints": endpoints, "events": {one: sorted(names) for one, names in events.items()}, "served": served}

@@ -14,11 +14,12 @@ from sidedoor.notifications.operations import (
     create_vpc_endpoint_connection_notification,
     describe_vpc_endpoint_connection_notifications,
 )
+from world import START
 
 REPORTS = {
-    "provisioned": (State.PENDING, lambda tables, *about: lifecycle.provisioned(tables, *about)),
-    "failed": (State.PENDING, lambda tables, *about: lifecycle.provision_failed(tables, *about, "no room")),
-    "removed": (State.DELETING, lambda tables, *about: lifecycle.removed(tables, *about)),
+    "provisioned": (State.PENDING, lambda tables, *about: lifecycle.provisioned(tables, *about, START)),
+    "failed": (State.PENDING, lambda tables, *about: lifecycle.provision_failed(tables, *about, "no room", START)),
+    "removed": (State.DELETING, lambda tables, *about: lifecycle.removed(tables, *about, START)),
 }
 """Report -> the only state in which it counts, and how it is made."""
 
@@ -69,7 +70,7 @@ def test_a_late_report_does_not_undo_a_rejection(site: Site) -> None:
     seen = site.record(endpoint).generation
     site.reject(service, endpoint)
     with site.world.store.write() as tables:
-        assert not lifecycle.provisioned(tables, endpoint["VpcEndpointId"], seen)
+        assert not lifecycle.provisioned(tables, endpoint["VpcEndpointId"], seen, START)
     assert site.state(endpoint) is State.REJECTED
 
 
@@ -80,7 +81,7 @@ def test_a_report_from_before_a_rejection_does_not_count_after_the_next_acceptan
     site.reject(service, endpoint)
     site.accept(service, endpoint)
     with site.world.store.write() as tables:
-        assert not lifecycle.provisioned(tables, endpoint["VpcEndpointId"], seen)
+        assert not lifecycle.provisioned(tables, endpoint["VpcEndpointId"], seen, START)
     assert site.state(endpoint) is State.PENDING
 
 

@@ -80,7 +80,7 @@ def in_seconds(value: Any) -> Any:
 def test_what_botocore_sends_is_read_as_the_caller_wrote_it(service: str, operation: str, protocol: DocumentProtocol) -> None:
     shape = botocore_model(service, operation).input_shape
 
-    @settings(max_examples=10, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=5, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
     @given(values_of(shape, "query", output=False).map(in_seconds))
     def whatever_it_is(params: dict[str, Any]) -> None:
         assert read(service, operation, protocol, botocore_asks(service, operation, params, protocol)) == params
@@ -100,7 +100,7 @@ def test_botocore_reads_the_answer_as_the_operation_gave_it(service: str, operat
     answer = in_seconds(sample(shape, Random(operation)))
     assert read_back(service, operation, protocol, answer) == answer
 
-    @settings(max_examples=10, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=5, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
     @given(values_of(shape, "query", output=True).map(in_seconds))
     def whatever_it_is(answer: dict[str, Any]) -> None:
         assert read_back(service, operation, protocol, answer) == answer

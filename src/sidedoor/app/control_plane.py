@@ -11,7 +11,7 @@ import os
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +114,7 @@ class ControlPlane:
     def _invoke(self, invocation: Invocation) -> dict[str, Any]:
         access = call.Access(
             caller=invocation.caller, region=invocation.region, now=self._clock(), request_id=invocation.request_id,
-            entropy=os.urandom, settings=self._settings,
+            entropy=os.urandom, settings=self._settings, source=invocation.source, user_agent=invocation.user_agent,
         )  # fmt: skip
         operation = OPERATIONS[invocation.service][invocation.operation]
         try:
@@ -208,6 +208,7 @@ async def serve(settings: Settings) -> None:
         postman = delivery.postman(store, settings, signer, (settings.public_url or url).rstrip("/"), utc_now)
         _write_whole(settings.url_file, url)
         log.info("the API is served at %s", url, extra={"action": "serve.started", "url": url})
+        sweeper = Sweeper(store, utc_now, keep_events=timedelta(days=settings.keep_events_days))
         async with stopping() as stopped, asyncio.TaskGroup() as tasks:
             exposition = Exposition(store, control.agents) if metrics_socket is not None else None
             heard = exposition.heard if exposition is not None else None
@@ -220,7 +221,7 @@ async def serve(settings: Settings) -> None:
             tasks.create_task(servers[1].serve(sockets=[link_socket]), name="agents")
             beside = [
                 tasks.create_task(_verifier(store, settings).run(), name="verifier"),
-                tasks.create_task(Sweeper(store, utc_now).run(), name="sweeper"),
+                tasks.create_task(sweeper.run(), name="sweeper"),
                 tasks.create_task(postman.run(), name="postman"),
             ]
             await stopped.wait()

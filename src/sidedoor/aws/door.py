@@ -42,7 +42,7 @@ class Credential:
 
 @dataclass(frozen=True, kw_only=True)
 class Invocation:
-    """A call that is authentic and well-formed. ``source`` is the client's address."""
+    """A call that is authentic and well-formed. ``source`` is the client's address, ``user_agent`` what it calls itself."""
 
     service: str
     operation: str
@@ -51,6 +51,7 @@ class Invocation:
     request_id: str
     params: dict[str, Any]
     source: str | None
+    user_agent: str | None = None
 
 
 Authenticate = Callable[[str, str | None], Credential]
@@ -181,6 +182,7 @@ class Door:
         opened.invocation = Invocation(
             service=service.name, operation=operation, region=claim.region, caller=caller, request_id=arrival.request_id,
             params=_params(service, operation, asked, arrival.http), source=arrival.source,
+            user_agent=refusals.shortened(arrival.http.header("user-agent") or "") or None,
         )  # fmt: skip
 
     def _claim(self, request: HttpRequest, opened: Opened) -> Signature:

@@ -160,6 +160,10 @@ class Wanted:
                 yield self.rules_of_security_group, record.group_id
                 for source in filter(None, (record.referenced_group_id, record.prefix_list_id)):
                     yield self.rules_that_refer_to, source
+            case "load_balancers":
+                yield self.balancers_of_vpc, record.vpc_id
+                for group_id in record.group_ids:
+                    yield self.balancers_of_security_group, group_id
             case "endpoints":
                 yield self.endpoints_of_vpc, record.vpc_id
                 yield self.endpoints_of_service, record.service_id
@@ -168,10 +172,6 @@ class Wanted:
             case "services":
                 for balancer_id in record.load_balancer_ids:
                     yield self.services_of_balancer, balancer_id
-            case "load_balancers":
-                yield self.balancers_of_vpc, record.vpc_id
-                for group_id in record.group_ids:
-                    yield self.balancers_of_security_group, group_id
             case "listeners":
                 yield self.listeners_of_balancer, record.load_balancer_id
                 yield self.listeners_of_group, record.target_group_id

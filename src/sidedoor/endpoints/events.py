@@ -1,30 +1,61 @@
-"""What happens to endpoints and is to be known: Connect, Accept, Reject and Delete, kept in the outbox."""
+"""What happens to endpoints and is to be known: every change of a state, kept in the log of events.
+
+Connect, Accept, Reject and Delete are also told to those who asked for it (``notifications``).
+"""
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
+from datetime import datetime
+
+from sidedoor import ids
 from sidedoor.call import Call
-from sidedoor.endpoints.model import Endpoint
+from sidedoor.endpoints.model import Endpoint, State
 from sidedoor.ids import Arn
 from sidedoor.services.model import Service
 from sidedoor.store import outbox
-from sidedoor.store.schema import Notice, OutboxEvent
+from sidedoor.store.schema import Actor, Notice, OutboxEvent
+from sidedoor.store.tables import Tables
 
 
-def remember(call: Call, name: str, endpoint: Endpoint, service: Service) -> None:
-    """Writes the event in the call's transaction, with what was true at that moment and with those who are to be told."""
+def remember(call: Call, name: str, endpoint: Endpoint, service: Service, *, before: State | None) -> None:
+    """Writes the event in the call's transaction, with what was true at that moment and with those who are to be told.
+
+    ``before``: the endpoint's state until then, None where it was not there.
+    """
     notices = _notices(call, name, endpoint, service)
+    caller = call.caller
+    actor = Actor(
+        account=caller.account, arn=caller.arn, user_id=caller.user_id, access_key_id=caller.access_key_id,
+        operation=call.operation, request_id=call.request_id, source=call.source, user_agent=call.user_agent,
+    )  # fmt: skip
     call.tables.events.add(
         OutboxEvent(
-            id=call.new_id("evt"), account=service.account, region=call.region, name=name, service_id=service.id,
-            endpoint_id=endpoint.id, created=call.now, sequence=outbox.next_event(call.tables), notices=notices,
-            announced=not notices,
-            body={
-                "serviceName": service.name,
-                "vpcEndpointOwner": endpoint.account,
-                "vpcEndpointState": endpoint.state.value,
-            },
+            id=ids.random_uuid(call.entropy), account=service.account, region=call.region, name=name, service_id=service.id,
+            endpoint_id=endpoint.id, created=call.now, sequence=outbox.next_event(call.tables), consumer=endpoint.account,
+            before=before.value if before else None, after=endpoint.state.value, actor=actor, notices=notices,
+            announced=not notices, body=_facts(endpoint, service),
         )
     )  # fmt: skip
+
+
+def observe(tables: Tables, name: str, endpoint: Endpoint, *, after: State | None, now: datetime) -> None:
+    """Writes what the data plane did to an endpoint. ``after``: its state from now on, None where it is gone."""
+    service = tables.services.find(endpoint.service_id)
+    tables.events.add(
+        OutboxEvent(
+            id=ids.random_uuid(os.urandom), account=service.account if service else "", region=endpoint.region, name=name,
+            service_id=endpoint.service_id, endpoint_id=endpoint.id, created=now, sequence=outbox.next_event(tables),
+            consumer=endpoint.account, before=endpoint.state.value, after=after.value if after else None,
+            body=_facts(replace(endpoint, state=after or State.DELETED), service),
+        )
+    )  # fmt: skip
+
+
+def _facts(endpoint: Endpoint, service: Service | None) -> dict[str, str]:
+    name = {"serviceName": service.name} if service else {}
+    return {**name, "vpcEndpointOwner": endpoint.account, "vpcEndpointState": endpoint.state.value}
 
 
 def _notices(call: Call, name: str, endpoint: Endpoint, service: Service) -> tuple[Notice, ...]:

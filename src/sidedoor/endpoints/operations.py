@@ -41,9 +41,9 @@ def create_vpc_endpoint(call: Call, request: Request) -> Answer:
     made = _new(call, request, endpoint_id, vpc, service, interfaces, group_ids)
     endpoint = call.tables.endpoints.add(replace(made, private_dns_name=private_name))
     call.remember_token(request, endpoint.id)
-    events.remember(call, "Connect", endpoint, service)
+    events.remember(call, "Connect", endpoint, service, before=None)
     if endpoint.state is State.PENDING:
-        events.remember(call, "Accept", endpoint, service)
+        events.remember(call, "Accept", endpoint, service, before=None)
     return _created(call, request, endpoint)
 
 
@@ -112,7 +112,9 @@ def modify_vpc_endpoint(call: Call, request: Request) -> Answer:
     after = changes.with_subnets(call, after, service, request)
     if after != endpoint:
         changes.regroup(call, after)
-        call.tables.endpoints.update(endpoint, moved(after, Event.MODIFIED))
+        stored = call.tables.endpoints.update(endpoint, moved(after, Event.MODIFIED))
+        if stored.state is not endpoint.state:
+            events.remember(call, "Modify", stored, service, before=endpoint.state)
     return {"Return": True}
 
 
@@ -132,7 +134,7 @@ def _delete(call: Call, endpoint_id: str) -> None:
     stored = call.tables.endpoints.update(endpoint, after)
     service = call.tables.services.find(endpoint.service_id)
     if service is not None:
-        events.remember(call, "Delete", stored, service)
+        events.remember(call, "Delete", stored, service, before=endpoint.state)
 
 
 def describe_vpc_endpoint_associations(call: Call, request: Request) -> Answer:

@@ -198,6 +198,13 @@ from sidedoor.errors.topics import (
     TopicParameterInvalid,
     TopicTagLimitExceeded,
 )
+from sidedoor.errors.trail import (
+    InvalidEventCategory,
+    InvalidLookupAttributes,
+    InvalidMaxResults,
+    InvalidTimeRange,
+    InvalidTrailToken,
+)
 
 __all__ = [
     "AccessDenied",
@@ -277,11 +284,14 @@ __all__ = [
     "InvalidBatchEntryId",
     "InvalidClientTokenId",
     "InvalidConfigurationRequest",
+    "InvalidEventCategory",
     "InvalidFilter",
     "InvalidID",
     "InvalidInput",
     "InvalidLoadBalancerAction",
+    "InvalidLookupAttributes",
     "InvalidMarker",
+    "InvalidMaxResults",
     "InvalidNextToken",
     "InvalidParameter",
     "InvalidParameterCombination",
@@ -292,6 +302,8 @@ __all__ = [
     "InvalidSubnet",
     "InvalidTagKeyMalformed",
     "InvalidTarget",
+    "InvalidTimeRange",
+    "InvalidTrailToken",
     "LimitExceeded",
     "ListenerNotFound",
     "LoadBalancerNotFound",

@@ -13,7 +13,7 @@ Rule: where a minute comes twice, the later point holds: a source that tells a m
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from sidedoor.metrics.model import StatisticSet, sample
 
@@ -22,6 +22,7 @@ ZERO, WHOLE, SINGLE, SET = range(4)
 _DOUBLE = struct.Struct("<d")
 _DOUBLES = struct.Struct("<4d")
 _MINUTE = 0x3F
+_NOTHING = sample(0)
 _LARGEST_WHOLE = 2**53
 """Up to here a double is exact."""
 
@@ -46,25 +47,23 @@ def pack(points: Iterable[tuple[int, StatisticSet]]) -> bytes:
 
 def unpack(packed: bytes) -> dict[int, StatisticSet]:
     """Minute in the hour -> its statistics."""
-    return dict(_points(packed))
-
-
-def _points(packed: bytes) -> Iterator[tuple[int, StatisticSet]]:
-    at = 0
-    while at < len(packed):
+    found: dict[int, StatisticSet] = {}
+    at, end = 0, len(packed)
+    while at < end:
         form, minute = packed[at] >> 6, packed[at] & _MINUTE
         at += 1
         if form == ZERO:
-            yield minute, sample(0)
+            found[minute] = _NOTHING
         elif form == WHOLE:
             value, at = _read_leb128(packed, at)
-            yield minute, sample(value)
+            found[minute] = StatisticSet(value, value, value, 1)
         elif form == SINGLE:
-            yield minute, sample(_DOUBLE.unpack_from(packed, at)[0])
+            found[minute] = sample(_DOUBLE.unpack_from(packed, at)[0])
             at += _DOUBLE.size
         else:
-            yield minute, StatisticSet(*_DOUBLES.unpack_from(packed, at))
+            found[minute] = StatisticSet(*_DOUBLES.unpack_from(packed, at))
             at += _DOUBLES.size
+    return found
 
 
 def _leb128(value: int) -> bytes:

@@ -58,6 +58,46 @@ def events_after(tables: Tables, sequence: int, most: int) -> list[OutboxEvent]:
     return [read(row) for row in found.fetchall()]
 
 
+def trail(
+    tables: Tables,
+    account: str,
+    region: str,
+    *,
+    since: datetime | None,
+    until: datetime | None,
+    before: int | None,
+    most: int,
+) -> list[OutboxEvent]:
+    """The events of a region that concern an account's services or endpoints, newest first.
+
+    ``before``: only those before the event of this number.
+    """
+
+    def compose() -> sa.Select[Any]:
+        columns = EVENTS.table.c
+        asked: sa.BindParameter[str] = sa.bindparam("account")
+        conditions = [sa.or_(columns.account == asked, columns.consumer == asked), columns.region == sa.bindparam("region")]
+        if since is not None:
+            conditions.append(columns.created >= sa.bindparam("since", type_=columns.created.type))
+        if until is not None:
+            conditions.append(columns.created <= sa.bindparam("until", type_=columns.created.type))
+        if before is not None:
+            conditions.append(columns.sequence < sa.bindparam("before"))
+        newest_first = sa.select(EVENTS.table).where(*conditions).order_by(columns.sequence.desc())
+        return newest_first.limit(sa.literal_column(str(most))).offset(sa.literal_column("0"))
+
+    given = {"since": since, "until": until, "before": before}
+    values = {"account": account, "region": region, **{name: value for name, value in given.items() if value is not None}}
+    read = tables.connection.statements.reader(EVENTS)
+    key = ("trail", most, *(name for name in given if name in values))
+    return [read(row) for row in tables.connection.execute(key, compose, values).fetchall()]
+
+
+def old_events(tables: Tables, until: datetime, most: int) -> list[OutboxEvent]:
+    """The oldest events of before a moment, of which nobody has to be told any more."""
+    return [event for event in tables.events.until("created", until, most) if event.announced]
+
+
 def last_event(tables: Tables) -> int:
     """The number of the newest event, 0 where there is none."""
     return next_event(tables) - 1

@@ -96,12 +96,27 @@ class Notice:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Actor:
+    """Who did it and from where: a call's caller. ``source``: the address that it came from."""
+
+    account: str
+    arn: str
+    user_id: str
+    access_key_id: str
+    operation: str
+    request_id: str
+    source: str | None = None
+    user_agent: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class OutboxEvent:
     """Something that happened to an endpoint, written in the transaction that made it happen.
 
-    ``name``: Connect, Accept, Reject, Delete, which notifications name, or what the agent reported (Available, Failed,
-    Deleted). ``sequence``: the order of events. ``account``: the service's owner. ``notices``: who is to be told.
-    ``announced``: the notices are on their way.
+    ``name``: Connect, Accept, Reject, Delete, which notifications name; Modify; or what the agent reported (Available, Failed,
+    Removed). ``sequence``: the order of events. ``account``: the service's owner; ``consumer``: the endpoint's. ``before`` and
+    ``after``: the endpoint's states, None where there was no endpoint. ``actor``: None where the data plane did it.
+    ``notices``: who is to be told. ``announced``: the notices are on their way.
     """
 
     id: str
@@ -113,6 +128,10 @@ class OutboxEvent:
     endpoint_id: str
     created: datetime
     sequence: int = 0
+    consumer: str = ""
+    before: str | None = None
+    after: str | None = None
+    actor: Actor | None = None
     notices: tuple[Notice, ...] = ()
     announced: bool = True
     body: dict[str, str] = field(default_factory=dict)
@@ -254,7 +273,11 @@ DELIVERIES = _kind(
     "deliveries", Delivery, index=(("subscription_id", "lane", "sequence"), ("due", "subscription_id"), ("message_id",))
 )
 CLIENT_TOKENS = _kind("client_tokens", ClientToken, index=(("created",),))
-EVENTS = _kind("events", OutboxEvent, index=(("service_id",), ("sequence",), ("announced",), ("created",)))
+EVENTS = _kind(
+    "events",
+    OutboxEvent,
+    index=(("service_id",), ("sequence",), ("announced",), ("created",), ("account", "sequence"), ("consumer", "sequence")),
+)
 SETTINGS = _kind("settings", Setting)
 DNS_RECORDS = _kind("dns_records", DnsRecord, unique=(("name", "type", "value"),))
 

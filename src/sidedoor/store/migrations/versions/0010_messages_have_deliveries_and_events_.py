@@ -55,14 +55,23 @@ def _order_events() -> None:
     """Events so far have the order of their time."""
     with op.batch_alter_table("events", schema=None) as batch_op:
         batch_op.add_column(sa.Column("sequence", sa.BigInteger(), nullable=False, server_default="0"))
+        batch_op.add_column(sa.Column("consumer", TEXT, nullable=False, server_default=""))
+        batch_op.add_column(sa.Column("before", TEXT, nullable=True))
+        batch_op.add_column(sa.Column("after", TEXT, nullable=True))
+        batch_op.add_column(sa.Column("actor", DOCUMENT, nullable=True))
         batch_op.add_column(sa.Column("notices", DOCUMENT, nullable=False, server_default="[]"))
         batch_op.add_column(sa.Column("announced", sa.Boolean(), nullable=False, server_default=sa.true()))
+    sqlite = op.get_bind().dialect.name == "sqlite"
+    owner = "json_extract(body, '$.vpcEndpointOwner')" if sqlite else "body ->> 'vpcEndpointOwner'"
+    op.execute(f"UPDATE events SET consumer = coalesce({owner}, '')")  # noqa: S608 - both are ours
     op.execute(
         "UPDATE events SET sequence = (SELECT count(*) FROM events AS other WHERE other.created < events.created"
         " OR (other.created = events.created AND other.id <= events.id))"
     )
     with op.batch_alter_table("events", schema=None) as batch_op:
-        for column in ("sequence", "notices", "announced"):
+        for column in ("sequence", "consumer", "notices", "announced"):
             batch_op.alter_column(column, server_default=None)
         for column in ("announced", "created", "sequence"):
             batch_op.create_index(batch_op.f(f"ix_events_{column}"), [column], unique=False)
+        for column in ("account", "consumer"):
+            batch_op.create_index(batch_op.f(f"ix_events_{column}_sequence"), [column, "sequence"], unique=False)
