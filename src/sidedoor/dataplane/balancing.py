@@ -1,4 +1,4 @@
-"""Load balancers in place: their clusters and hosts in Envoy, the probes of their targets, and what is told of both.
+"""Load balancers in place: their clusters, hosts and certificates in Envoy, the probes of their targets, and what is told.
 
 Rule: a verdict changes the hosts alone, so that no connection to another target notices.
 """
@@ -9,10 +9,10 @@ import asyncio
 import socket
 from collections.abc import Callable
 
-from sidedoor.dataplane import desired, failover
+from sidedoor.dataplane import certificates, desired, failover
 from sidedoor.dataplane.desired import Cluster
 from sidedoor.dataplane.ending import Ending
-from sidedoor.dataplane.envoy import resources
+from sidedoor.dataplane.envoy import resources, tls
 from sidedoor.dataplane.ground import Ground
 from sidedoor.dataplane.health import Prober
 from sidedoor.dataplane.wanted import Unit, UnitKind
@@ -62,6 +62,9 @@ class Balancing:
         }
         self._clusters[balancer_id] = clusters
         self._ground.ads.set(owner(balancer_id), resources.CLUSTER, messages)
+        found = certificates.of_balancer(self._ground.wanted, balancer_id)
+        secrets = {name: tls.secret(name, one) for name, one in found.items()}
+        self._ground.ads.set(owner(balancer_id), resources.CERTIFICATE, secrets)
         self.prober.set(balancer_id, clusters)
         self._follow(balancer_id)
         self._wait_for_next_end(balancer_id)

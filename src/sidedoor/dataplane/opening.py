@@ -150,9 +150,11 @@ class Opening:
             log.debug("no flow of %s in %s was cut: %s", address, vpc_id, error, extra={"action": "agent.cut"})
 
     def _stands(self, endpoint_id: str) -> bool:
-        """Whether the endpoint's network and the load balancers behind its doors stand too."""
+        """Whether the endpoint's network, its doors' certificates and the load balancers behind them stand too."""
         doors = self._doors.get(endpoint_id, ())
         interfaces = [self._ground.wanted.interfaces.get(one) for one in sorted({door.interface_id for door in doors})]
         balancer_ids = {one.load_balancer_id or "" if one is not None else "" for one in interfaces}
         placed = not {door.vpc_id for door in doors} & self._ground.broken
-        return placed and all(self._balancing.stands(one) for one in balancer_ids)
+        secrets = {name for door in doors if door.tls is not None for name in door.tls.names}
+        with_secrets = self._ground.ads.confirmed(resources.CERTIFICATE, secrets)
+        return placed and with_secrets and all(self._balancing.stands(one) for one in balancer_ids)

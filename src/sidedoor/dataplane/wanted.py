@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from sidedoor.endpoints.model import Endpoint
+from sidedoor.identity.model import ServerCertificate
 from sidedoor.loadbalancers.model import Listener, LoadBalancer, Target, TargetGroup
 from sidedoor.networks.model import Interface, InterfaceKind, PrefixList, SecurityGroup, SecurityGroupRule, Subnet, Vpc
 from sidedoor.services.model import Service
@@ -46,6 +47,7 @@ RECORDS: dict[str, type[Any]] = {
     "load_balancers": LoadBalancer,
     "target_groups": TargetGroup,
     "listeners": Listener,
+    "server_certificates": ServerCertificate,
     "targets": Target,
     "services": Service,
     "endpoints": Endpoint,
@@ -84,6 +86,7 @@ class Wanted:
         self.load_balancers: dict[str, LoadBalancer] = {}
         self.target_groups: dict[str, TargetGroup] = {}
         self.listeners: dict[str, Listener] = {}
+        self.server_certificates: dict[str, ServerCertificate] = {}
         self.targets: dict[str, Target] = {}
         self.services: dict[str, Service] = {}
         self.endpoints: dict[str, Endpoint] = {}
@@ -96,6 +99,7 @@ class Wanted:
         self.balancers_of_vpc = Index()
         self.listeners_of_balancer = Index()
         self.listeners_of_group = Index()
+        self.listeners_of_certificate = Index()
         self.targets_of_group = Index()
         self.rules_of_security_group = Index()
         self.rules_that_refer_to = Index()
@@ -175,6 +179,8 @@ class Wanted:
             case "listeners":
                 yield self.listeners_of_balancer, record.load_balancer_id
                 yield self.listeners_of_group, record.target_group_id
+                for certificate_id in record.certificate_ids:
+                    yield self.listeners_of_certificate, certificate_id
             case "targets":
                 yield self.targets_of_group, record.target_group_id
 
@@ -198,6 +204,9 @@ class Wanted:
                 return self._balancers([record.id]) | {Unit(UnitKind.NETWORK, record.vpc_id)}
             case "listeners":
                 return self._balancers([record.load_balancer_id])
+            case "server_certificates":
+                users = [self.listeners[one] for one in self.listeners_of_certificate[record.id]]
+                return self._balancers(sorted({one.load_balancer_id for one in users}))
             case "target_groups":
                 return self._balancers(self._balancers_of_group(record.id))
             case "targets":
