@@ -42,7 +42,7 @@ CONSUMER, PROVIDER = Unit(UnitKind.NETWORK, VPC_C), Unit(UnitKind.NETWORK, VPC_P
         ("vpcs", VPC_C, {CONSUMER}),
         ("subnets", subnet_id(VPC_C, 0), {CONSUMER}),
         ("interfaces", CLIENT.id, {CONSUMER}),
-        ("interfaces", SERVERS[0].id, {PROVIDER}),
+        ("interfaces", SERVERS[0].id, {PROVIDER, BALANCER_UNIT}),
         ("interfaces", DOORS[0].id, {CONSUMER, ENDPOINT_UNIT}),
         ("interfaces", NODES[0].id, {PROVIDER, BALANCER_UNIT}),
         ("load_balancers", BALANCER, {BALANCER_UNIT, ENDPOINT_UNIT, PROVIDER}),

@@ -58,7 +58,8 @@ def enter_placement(settings: Settings) -> Placement:
             f"What stands of {settings.state} has the placement {earlier}, not {placement}: "
             f"end it with `sidedoor up --network {earlier.mode}` first, or choose another --state directory."
         )
-    placement.write(settings)
+    if placement != earlier:  # An agent that comes again writes nothing: the disk may be full.
+        placement.write(settings)
     if placement.user_namespace:
         try:
             holder.enter(holder.ensure_holder(settings.run))

@@ -32,9 +32,13 @@ def owner(endpoint_id: str) -> str:
 
 
 class Opening:
-    """``_waiting``: endpoints whose configuration Envoy has still to acknowledge, each as it was when that was made."""
+    """``_waiting``: endpoints whose configuration Envoy has still to acknowledge, each as it was when that was made.
 
-    def __init__(self, ground: Ground, balancing: Balancing, *, pending_seconds: float) -> None:
+    ``envoy_ends_idle``: False where somebody else does.
+    """
+
+    def __init__(self, ground: Ground, balancing: Balancing, *, pending_seconds: float, envoy_ends_idle: bool) -> None:
+        self._envoy_ends_idle = envoy_ends_idle
         self._ground, self._balancing = ground, balancing
         self._pending_seconds = pending_seconds
         self._waiting: dict[str, Endpoint | None] = {}
@@ -72,7 +76,8 @@ class Opening:
 
     def _listener(self, door: Door) -> Any:
         driver = self._ground.driver
-        return resources.listener(door, driver.locate(door.vpc_id, door.address), driver.seen(door.vpc_id, door.admission))
+        place, clients = driver.locate(door.vpc_id, door.address), driver.seen(door.vpc_id, door.admission)
+        return resources.listener(door, place, clients, ends_idle=self._envoy_ends_idle)
 
     def mend_rules(self, endpoint_id: str) -> None:
         """Takes over who may come in at the doors that stand, and nothing else: so it can be done at any moment.

@@ -101,6 +101,7 @@ class Wanted:
         self.listeners_of_group = Index()
         self.listeners_of_certificate = Index()
         self.targets_of_group = Index()
+        self.targets_of_address = Index()
         self.rules_of_security_group = Index()
         self.rules_that_refer_to = Index()
         self.interfaces_of_security_group = Index()
@@ -183,6 +184,7 @@ class Wanted:
                     yield self.listeners_of_certificate, certificate_id
             case "targets":
                 yield self.targets_of_group, record.target_group_id
+                yield self.targets_of_address, record.address
 
     def _touched(self, kind: str, record: Any) -> set[Unit]:
         match kind:
@@ -191,7 +193,7 @@ class Wanted:
             case "subnets":
                 return {Unit(UnitKind.NETWORK, record.vpc_id)}
             case "interfaces":
-                return {Unit(UnitKind.NETWORK, record.vpc_id)} | _holder(record) | self._admitted_as_member(record)
+                return {Unit(UnitKind.NETWORK, record.vpc_id)} | _holder(record) | self._needing(record)
             case "security_group_rules":
                 return set() if record.egress else self._guarded_by(record.group_id)
             case "prefix_lists":
@@ -212,6 +214,15 @@ class Wanted:
             case "targets":
                 return {Unit(UnitKind.BALANCER, one) for one in self._balancers_of_group(record.target_group_id)}
         return set()
+
+    def _needing(self, interface: Interface) -> set[Unit]:
+        return self._leading_to(interface) | self._admitted_as_member(interface)
+
+    def _leading_to(self, interface: Interface) -> set[Unit]:
+        """The load balancers that have the interface's address for a target: one can be registered before it stands."""
+        groups = {self.targets[one].target_group_id for one in self.targets_of_address[interface.address]}
+        here = (one for one in groups if one in self.target_groups and self.target_groups[one].vpc_id == interface.vpc_id)
+        return {Unit(UnitKind.BALANCER, balancer) for group in here for balancer in self._balancers_of_group(group)}
 
     def _admitted_as_member(self, interface: Interface) -> set[Unit]:
         """The endpoints that let this interface in, or that may, because of a group that it is in."""

@@ -50,6 +50,8 @@ UNLIMITED = 2**32 - 1
 
 LISTEN_BACKLOG = 4096
 
+NEVER = 0
+
 HANDSHAKE_SECONDS = 15
 """What a TLS client has for its first message, and then for the rest of the handshake, before it is let go."""
 
@@ -70,9 +72,12 @@ chain is let go before anybody hears of him.
 """
 
 
-def listener(door: Door, place: Place, clients: Clients) -> Any:
+def listener(door: Door, place: Place, clients: Clients, *, ends_idle: bool = True) -> Any:
     """The listener of a door: TCP, or what is inside of TLS, to the door's cluster, for clients out of these blocks (None: for
     all).
+
+    ``ends_idle``: whether Envoy is to end idle flows. Its timer sees no keepalives, and what it ends it ends with a FIN;
+    ``idle.py`` does better where the host allows it.
 
     One listening socket, without SO_REUSEPORT: a port that another process already has is a refusal that a person can read,
     and not a port shared in silence. Envoy's exact balance between workers is not used: it counts each listener by itself, so
@@ -82,7 +87,7 @@ def listener(door: Door, place: Place, clients: Clients) -> Any:
         name=door.name,
         stat_prefix=door.name,
         address=_address(place, door.port),
-        filter_chains=_chains(door),
+        filter_chains=_chains(door, ends_idle),
         filter_chain_matcher=_admission(clients, door.tls),
         enable_reuse_port=BoolValue(value=False),
         tcp_backlog_size=UInt32Value(value=LISTEN_BACKLOG),
@@ -90,9 +95,9 @@ def listener(door: Door, place: Place, clients: Clients) -> Any:
     )
 
 
-def _chains(door: Door) -> list[Any]:
+def _chains(door: Door, ends_idle: bool) -> list[Any]:
     """The filter chains of a door: one; behind TLS one more for each set of certificates that has names of its own."""
-    proxy = [Filter(name="envoy.filters.network.tcp_proxy", typed_config=_pack(_tcp_proxy(door)))]
+    proxy = [Filter(name="envoy.filters.network.tcp_proxy", typed_config=_pack(_tcp_proxy(door, ends_idle)))]
     if door.tls is None:
         return [FilterChain(name=ADMITTED, filters=proxy)]
     further = [(tls.chain_name(names), names) for names, _ in door.tls.further if names != (door.tls.default,)]
@@ -141,7 +146,7 @@ def _range(block: str) -> Any:
     return CidrRange(address_prefix=address, prefix_len=UInt32Value(value=int(length)))
 
 
-def _tcp_proxy(door: Door) -> Any:
+def _tcp_proxy(door: Door, ends_idle: bool) -> Any:
     """The endpoint's id goes to the target in a TLV, where the cluster sends PROXY headers; elsewhere the TLV is not used.
 
     Who does not get through the TLS handshake is a stranger, of whom the target does not hear.
@@ -153,7 +158,7 @@ def _tcp_proxy(door: Door) -> Any:
     return TcpProxy(
         stat_prefix=door.name,
         cluster=door.cluster,
-        idle_timeout=Duration(seconds=door.idle_timeout),
+        idle_timeout=Duration(seconds=door.idle_timeout if ends_idle else NEVER),
         hash_policy=[HashPolicy(source_ip=HashPolicy.SourceIp())] if door.sticky else [],
         proxy_protocol_tlvs=[TlvEntry(type=AWS_TLV, value=VPC_ENDPOINT_ID + door.endpoint_id.encode("ascii"))],
         access_log=tally.loggers(door.name),
