@@ -300,6 +300,7 @@ def doctor(as_json: bool) -> None:
         ("unprivileged user namespaces", able.can_userns, able.why_no_userns),
         ("cutting flows in the kernel", able.can_destroy_sockets, able.why_no_socket_destroy),
         ("Envoy", able.envoy is not None, able.why_no_envoy or able.envoy_version),
+        ("55,000 connections to a target", able.why_not_all_connections is None, able.why_not_all_connections),
         ("loopback placement", True, "always possible"),
     ]
     if as_json:

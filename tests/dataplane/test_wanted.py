@@ -106,7 +106,7 @@ def test_when_all_records_are_gone_no_index_remembers_any() -> None:
             told.drop(kind, record.id)
     empty = type(told)()
     indexes = [name for name in vars(empty) if isinstance(vars(empty)[name], Index)]
-    assert len(indexes) == 15
+    assert len(indexes) == 16
     for name in indexes:
         assert vars(vars(told)[name]) == vars(vars(empty)[name])
     assert told.units() == set()

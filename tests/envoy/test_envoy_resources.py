@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from typing import Any
 
@@ -63,6 +64,7 @@ def test_a_door_is_a_listener_in_the_consumers_namespace() -> None:
         "filter_chain_matcher": {"on_no_match": LED},
         "enable_reuse_port": False,
         "tcp_backlog_size": 4096,
+        "per_connection_buffer_limit_bytes": 262_144,
     }
 
 
@@ -105,6 +107,7 @@ def test_a_cluster_connects_from_the_nodes_address_in_the_providers_namespace() 
         "type": "EDS",
         "eds_cluster_config": {"eds_config": {"ads": {}, "resource_api_version": "V3"}},
         "connect_timeout": "5s",
+        "per_connection_buffer_limit_bytes": 262_144,
         "lb_policy": "RANDOM",
         "upstream_bind_config": {
             "source_address": {
@@ -119,9 +122,18 @@ def test_a_cluster_connects_from_the_nodes_address_in_the_providers_namespace() 
     }
 
 
+def test_a_clusters_sockets_have_their_range_of_ports_before_they_are_bound() -> None:
+    made = resources.cluster(CLUSTER, PROVIDER, 55_000, (10_000, 64_999))
+    (option,) = made.upstream_bind_config.socket_options
+    assert (option.level, option.name, option.state) == (0, 51, option.STATE_PREBIND)
+    assert int.from_bytes(option.buf_value, sys.byteorder) == 64_999 << 16 | 10_000
+
+
 def test_where_the_ports_are_the_hosts_envoy_counts_a_targets_connections_itself() -> None:
     of_the_host = as_dict(resources.cluster(CLUSTER, Place("127.0.0.9", None), 55_000))
     assert of_the_host["circuit_breakers"]["per_host_thresholds"] == [{"max_connections": 55000}]
+    own_ports = as_dict(resources.cluster(CLUSTER, Place("127.0.0.9", None), 55_000, (10_000, 64_999)))
+    assert "per_host_thresholds" not in own_ports["circuit_breakers"]
 
 
 def test_a_sticky_cluster_spreads_by_maglev() -> None:
