@@ -80,6 +80,7 @@ class Workshop:
         forward = [{"Type": "forward", "TargetGroupArn": group}]
         lab.provider.elb.create_listener(LoadBalancerArn=balancer, Protocol="TCP", Port=PORT, DefaultActions=forward)
         endpoint = lab.available(lab.endpoint(lab.service(balancer)))
+        _let_in(lab, endpoint["Groups"][0]["GroupId"], "10.0.0.0/16")
         found = lab.consumer.ec2.describe_network_interfaces(NetworkInterfaceIds=endpoint["NetworkInterfaceIds"])
         return cls(lab, endpoint, found["NetworkInterfaces"][0]["PrivateIpAddress"])
 
@@ -194,3 +195,9 @@ class Workshop:
     def state(self, target: str) -> tuple[str, str]:
         found = attach.listed(self.settings)
         return next(((one["State"], one["Reason"]) for one in found if one["Id"] == target), ("none", ""))
+
+
+def _let_in(lab: Lab, group_id: str, cidr: str) -> None:
+    """What is on a bridge has no interface and so no group: only a rule for its address lets it in."""
+    allowed = [{"IpProtocol": "-1", "IpRanges": [{"CidrIp": cidr}]}]
+    lab.consumer.ec2.authorize_security_group_ingress(GroupId=group_id, IpPermissions=allowed)

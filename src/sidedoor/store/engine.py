@@ -27,7 +27,7 @@ from sidedoor.store.writers import Writers
 
 log = logging.getLogger(__name__)
 
-HEAD = "0010"
+HEAD = "0011"
 """The newest migration; a test holds it to the directory."""
 
 _BUSY_SECONDS = 30
