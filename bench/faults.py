@@ -1,10 +1,10 @@
 """Faults, one after the other, on a system of its own: what goes on meanwhile, and that nothing is lost afterwards.
 
-    python bench/faults.py [locked|full|clock|silent|idle|drift]... [--connections 10000]
+    python bench/faults.py [locked|full|silent|idle|drift]... [--connections 10000]
 
 Each fault meets a running system with a transfer through an endpoint. Before and after it all that the API says of the
 connection and all that is placed is written down and compared. Bounded: each takes less than two minutes, and nothing is left.
-``full`` needs root, or a user namespace; ``clock`` needs libfaketime (Debian: faketime), named by ``--faketime PATH``.
+``full`` needs root.
 """
 
 from __future__ import annotations
@@ -35,7 +35,6 @@ from sidedoor.demo.system import processes_of, running, until
 
 ZONE, OTHER_ZONE = "use1-az1", "use1-az2"
 IDLE_PORT = 9000
-DAY = 86_400
 
 HOLD = """
 import asyncio, sys
@@ -215,19 +214,6 @@ def full(play: Play, _: argparse.Namespace) -> None:
     say("changes work again when there is room")
 
 
-def clock(play: Play, options: argparse.Namespace) -> None:
-    """The wall clock of all processes jumps a day ahead, and two days back."""
-    for jump in (DAY, -DAY):
-        options.clock.write_text(f"{jump:+d}\n")
-        time.sleep(2)  # libfaketime looks at the file once a second
-        code = refusal(play.consumer.ec2.describe_vpc_endpoints)
-        expect(code != "none", f"with the clock {jump:+d} s off, a request that was signed by the right time answers {code}")
-        for _ in range(5):
-            expect_quietly(answers(play), "a new connection works")
-        say("new connections work")
-    options.clock.write_text("+0\n")
-
-
 def expect_quietly(condition: object, what: str) -> None:
     if not condition:
         raise Lost(f"not so: {what}")
@@ -331,7 +317,7 @@ def drift(play: Play, _: argparse.Namespace) -> None:
 
 
 FAULTS: dict[str, Callable[[Play, argparse.Namespace], None]] = {
-    "locked": locked, "full": full, "clock": clock, "silent": silent, "idle": idle, "drift": drift,
+    "locked": locked, "full": full, "silent": silent, "idle": idle, "drift": drift,
 }  # fmt: skip
 CUTS = {"drift"}
 """Faults that a connection does not outlive."""
@@ -341,7 +327,7 @@ CUTS = {"drift"}
 
 
 @contextlib.contextmanager
-def prepared(name: str, options: argparse.Namespace) -> Iterator[None]:
+def prepared(name: str) -> Iterator[None]:
     """What a fault needs of the world before the system starts."""
     with tempfile.TemporaryDirectory(prefix="sidedoor-fault-") as directory, contextlib.ExitStack() as stack:
         if name == "full":
@@ -349,15 +335,6 @@ def prepared(name: str, options: argparse.Namespace) -> Iterator[None]:
             stack.callback(kernel.unmount, directory)
             tempfile.tempdir = directory
             stack.callback(setattr, tempfile, "tempdir", None)
-        if name == "clock":
-            options.clock = Path(directory) / "clock"
-            options.clock.write_text("+0\n")
-            faked = {
-                "LD_PRELOAD": options.faketime, "FAKETIME_TIMESTAMP_FILE": str(options.clock), "FAKETIME_CACHE_DURATION": "1",
-                "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-            }  # fmt: skip
-            os.environ.update(faked)
-            stack.callback(lambda: [os.environ.pop(one, None) for one in faked])
         yield
 
 
@@ -368,8 +345,6 @@ def run(name: str, options: argparse.Namespace) -> None:
         prepared(name, options),
         running("--network", options.network, "--pending-seconds", "0.5", listen="127.0.0.1:{free}") as system,
     ):
-        if name == "clock":
-            os.environ.pop("LD_PRELOAD")
         play = Play(system, Screen())
         with contextlib.redirect_stdout(None):
             play.prepare()
@@ -387,15 +362,11 @@ def main() -> int:
     parser.add_argument("faults", nargs="*", metavar="FAULT", choices=[*FAULTS, []])
     parser.add_argument("--connections", type=int, default=10_000)
     parser.add_argument("--network", default="auto")
-    parser.add_argument("--faketime", default="/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
     options = parser.parse_args()
     kernel.unshare(kernel.CLONE_NEWNS)
     kernel.mount("none", "/", None, kernel.MS_REC | kernel.MS_PRIVATE)
     failed = []
     for name in options.faults or FAULTS:
-        if name == "clock" and not Path(options.faketime).exists():
-            print(f"clock: left out, for there is no {options.faketime}")
-            continue
         try:
             run(name, options)
         except Exception as error:

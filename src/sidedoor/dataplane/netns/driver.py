@@ -153,7 +153,7 @@ class NetnsDriver:
     def remove_everything(self) -> None:
         """What others lent us goes back first: a link of theirs would end with the fabric."""
         try:
-            with contextlib.suppress(NotYet):
+            with contextlib.suppress(NotYet, PermissionError):  # Who may not enter may not unmount either, and says so.
                 self.joiner.release_all()
             self._namespaces.remove_all()
         except OSError as error:
