@@ -7,7 +7,6 @@ Rule 2: a command imports what it needs when it runs, so that ``sidedoor exec`` 
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -99,11 +98,9 @@ class _Group(click.Group):
     """Turns the errors that a person can mend into one sentence."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        from sidedoor.supervisor import StartupError
-
         try:
             return super().invoke(ctx)
-        except (SettingsError, StartupError) as error:
+        except SettingsError as error:
             click.echo(f"sidedoor: {error}", err=True)
             ctx.exit(2)
 
@@ -125,6 +122,8 @@ def main(ctx: click.Context, log_level: str) -> None:
 @click.pass_obj
 def up(log_level: str, /, state: Path, listen: str, **options: Any) -> None:
     """Run the control plane and the agent of this host until Ctrl-C."""
+    import asyncio
+
     from sidedoor.supervisor import Supervisor, locked
 
     host, port = listen_address(listen)
@@ -156,6 +155,8 @@ def serve(state: Path, listen: str, parent: int | None, **options: Any) -> None:
 @click.option("--take-down", is_flag=True, hidden=True, help="Only remove what an earlier agent left.")
 def agent(state: Path, parent: int | None, take_down: bool, **options: Any) -> None:
     """Run the agent of this host alone."""
+    import asyncio
+
     from sidedoor.app import agent as wiring
     from sidedoor.supervisor import locked
 
