@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "operations.md"
 
 TITLES = {
-    "cloudtrail": "CloudTrail: what happened to endpoints",
+    "cloudtrail": "CloudTrail: the log of events",
     "cloudwatch": "CloudWatch: metrics",
     "ec2": "EC2: networks, endpoints and endpoint services",
     "elbv2": "Elastic Load Balancing v2: network load balancers",

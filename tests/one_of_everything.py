@@ -159,6 +159,7 @@ MEMBERS: Mapping[str, Mapping[str, str]] = {
     "sns": {"TopicArn": "topic", "TargetArn": "topic", "ResourceArn": "topic", "SubscriptionArn": "subscription"},
     "sts": {"RoleArn": "role_arn", "AccessKeyId": "access_key"},
     "cloudwatch": {},
+    "cloudtrail": {"AttributeValue": "endpoint"},
 }  # fmt: skip
 SPECIAL = {
     ("ReplaceNetworkAclAssociation", "AssociationId"): "acl_association",
@@ -430,6 +431,8 @@ def request_with(service: str, operation: str, have: Mapping[str, str], path: Pa
         request["NetworkInterfaces"] = [{"DeviceIndex": 0, **here}]
     if path[-1] == "CertificateArn" and operation == "CreateListener":
         request["Protocol"] = "TLS"
+    if path == ("LookupAttributes", "AttributeValue"):
+        request["LookupAttributes"] = [{"AttributeKey": "ResourceName"}]
     if "UserIdGroupPairs" in path:
         request["IpPermissions"] = [{"IpProtocol": "tcp", "FromPort": 1, "ToPort": 2}]
     if operation == "ModifySecurityGroupRules" and path[-1] in ("ReferencedGroupId", "PrefixListId"):

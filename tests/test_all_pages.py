@@ -125,6 +125,7 @@ MORE: dict[str, Callable[[Pages, int], Any]] = {
     "ListTopics": lambda pages, n: pages.ask("sns", "CreateTopic", Name=f"t{n}"),
     "ListSubscriptions": lambda pages, n: pages.ask("sns", "Subscribe", Endpoint=f"u{n}@example.com"),
     "ListSubscriptionsByTopic": lambda pages, n: pages.ask("sns", "Subscribe", Endpoint=f"u{n}@example.com"),
+    "LookupEvents": lambda pages, n: pages.ask("ec2", "CreateVpcEndpoint"),
 }  # fmt: skip
 """Operation -> how another item comes into its list."""
 
@@ -200,6 +201,9 @@ def test_a_token_that_is_none_is_refused_by_every_operation_that_has_pages(servi
 def refused(pages: Pages, service: str, operation: str, token_name: str, token: str) -> None:
     with pytest.raises(errors.ApiError) as caught:
         pages.ask(service, operation, **{token_name: token})
-    codes = {"ec2": "InvalidNextToken", "elbv2": "ValidationError", "iam": "ValidationError", "sns": "InvalidParameter"}
+    codes = {
+        "ec2": "InvalidNextToken", "elbv2": "ValidationError", "iam": "ValidationError", "sns": "InvalidParameter",
+        "cloudtrail": "InvalidNextTokenException",
+    }  # fmt: skip
     code = {"GetMetricData": "InvalidNextToken", "ListMetrics": "InvalidParameterValue"}.get(operation) or codes[service]
     assert (caught.value.code, caught.value.status) == (code, 400)

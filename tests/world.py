@@ -31,6 +31,8 @@ class World:
     now: datetime = START
     random: random.Random = field(default_factory=lambda: random.Random(7))
     settings: Settings = field(default_factory=lambda: Settings(paging_secret=b"s" * 32))
+    source: str | None = None
+    user_agent: str | None = None
 
     def ask(
         self,
@@ -46,7 +48,7 @@ class World:
         self.now += timedelta(seconds=1)
         access = Access(
             caller=caller or root(account), region=region, now=self.now, request_id="req-1",
-            entropy=self.random.randbytes, settings=self.settings,
+            entropy=self.random.randbytes, settings=self.settings, source=self.source, user_agent=self.user_agent,
         )  # fmt: skip
         name = "".join(part.capitalize() for part in operation.__name__.split("_"))
         return perform(self.store, access, name, operation, request)

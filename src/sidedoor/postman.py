@@ -190,18 +190,20 @@ class Postman:
 
     def _settle(self, tables: Tables, outcomes: list[Outcome], now: datetime) -> None:
         """Removes what arrived, and puts off or gives up what did not. What was removed meanwhile is done with."""
-        done = set()
+        if not outcomes:
+            return
+        found = {one.id: one for one in tables.deliveries.where(id=[outcome.letter.delivery.id for outcome in outcomes])}
+        arrived = []
         for outcome in outcomes:
-            delivery = tables.deliveries.find(outcome.letter.delivery.id)
+            delivery = found.get(outcome.letter.delivery.id)
             if delivery is None:
                 continue
             if outcome.failure is None:
-                tables.deliveries.remove(delivery)
-                done.add(delivery.message_id)
+                arrived.append(delivery)
             elif delivery.version == outcome.letter.delivery.version:
                 tables.deliveries.update(delivery, self._after(outcome, delivery, now))
-        if done:
-            outbox.forget_messages(tables, done)
+        if arrived:
+            outbox.remove_deliveries(tables, arrived)
 
     @staticmethod
     def _after(outcome: Outcome, delivery: Delivery, now: datetime) -> Delivery:

@@ -22,7 +22,6 @@ from sidedoor.aws.models import CBOR, JSON, DocumentProtocol
 from sidedoor.aws.parse import MAX_DEPTH
 
 OTHERS = {
-    "cloudtrail": ["LookupEvents"],
     "dynamodb": ["BatchGetItem", "PutItem"],
     "resourcegroupstaggingapi": ["GetResources", "TagResources"],
     "sqs": ["DeleteQueue", "ReceiveMessage", "SendMessage"],

@@ -16,9 +16,10 @@ from sidedoor.aws import models
 
 __all__ = ["OPERATIONS", "SERVICES", "botocore_model", "botocore_reads", "botocore_sends", "sample"]
 
-OPERATIONS = [(service, operation) for service, operations in api.OPERATIONS.items() for operation in operations]
-
 SERVICES = models.load(api.OPERATIONS)
+
+OPERATIONS = [(name, operation) for name, service in SERVICES.items() if service.form for operation in service.offered]
+"""Those that are asked for in forms; those of services that speak documents are in ``test_wire_documents``."""
 
 
 def sample(shape: Shape, random: Random, *, thin: bool = False, depth: int = 0) -> Any:

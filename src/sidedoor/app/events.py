@@ -23,6 +23,8 @@ def lines(settings: Settings, *, follow: bool, from_the_first: bool, as_json: bo
             last = 0 if from_the_first or not follow else outbox.last_event(tables)
         while True:
             with store.read() as tables:
+                if outbox.last_event(tables) < last:  # all were swept away, and numbers begin anew
+                    last = 0
                 found = outbox.events_after(tables, last, PAGE)
             for event in found:
                 yield _json(event) if as_json else _text(event)

@@ -134,6 +134,17 @@ def due(tables: Tables, subscription_id: str, now: datetime, most: int) -> list[
     return [read(row) for row in tables.connection.execute("due", compose, values).fetchall()]
 
 
+def remove_deliveries(tables: Tables, deliveries: Collection[Delivery]) -> None:
+    """Removes what is done with, all at once, and the messages that nobody else is to get."""
+
+    def compose() -> sa.Delete:
+        return sa.delete(DELIVERIES.table).where(tables.connection.statements.any_of(DELIVERIES.table.c.id, "ids"))
+
+    values = {"ids": tables.connection.statements.collection([one.id for one in deliveries])}
+    tables.connection.execute("remove deliveries", compose, values)
+    forget_messages(tables, {one.message_id for one in deliveries})
+
+
 def forget_messages(tables: Tables, message_ids: Collection[str]) -> None:
     """Removes those of these messages that nobody is to get any more."""
 

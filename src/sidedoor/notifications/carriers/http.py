@@ -3,7 +3,8 @@
 SNS developer guide, "Amazon SNS message delivery retries" and "Parsing Amazon SNS message formats": a POST with headers that
 say what it is; any 2xx is a delivery, another 4xx than 429 is the subscriber's last word, everything else is tried again.
 
-Rule: a redirect is not followed, and no more of an answer is read than its status.
+Rule: a redirect is not followed, and no more of an answer is read than its status; but for a body that says that it is short,
+since a connection can be used again only when its last answer was read.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ AGENT = "Amazon Simple Notification Service Agent"
 
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 10.0
+
+SHORT = 4096
+"""Bytes of an answer that are read to keep its connection."""
 
 _TOO_MANY = 429
 
@@ -44,6 +48,8 @@ class HttpCarrier:
                 extensions={"timeout": timeouts},
             ) as answer:  # fmt: skip
                 status = answer.status
+                if _is_short(answer):
+                    await answer.aread()
         except (httpcore.UnsupportedProtocol, ValueError) as error:
             raise Undeliverable(f"{letter.delivery.endpoint} cannot be asked: {error}", final=True) from None
         except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException) as error:
@@ -58,6 +64,12 @@ class HttpCarrier:
         if letter.raw:
             return letter.text.encode()
         return self._signer.dumped(letter).encode()
+
+
+def _is_short(answer: httpcore.Response) -> bool:
+    """Whether an answer says that its body is short. One whose body is longer than it says is the connection's end."""
+    length = next((value for name, value in answer.headers if name.lower() == b"content-length"), b"")
+    return length.isdigit() and int(length) <= SHORT
 
 
 def _headers(letter: Letter) -> list[tuple[str, str]]:

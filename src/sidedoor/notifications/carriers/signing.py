@@ -7,10 +7,10 @@ in version 1 and SHA-256 in version 2; the certificate is at the URL that the me
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from cryptography import x509
@@ -23,6 +23,9 @@ from sidedoor.notifications.letter import Letter, string_to_sign
 
 KEY_BITS = 2048
 LIFE = timedelta(days=3650)
+
+RECENT = 512
+"""Signatures that are kept for the message's other subscribers."""
 
 _HASHES: Mapping[str, hashes.HashAlgorithm] = {"1": hashes.SHA1(), "2": hashes.SHA256()}  # noqa: S303 - SNS's version 1
 
@@ -62,18 +65,27 @@ class Signer:
 
     def signed(self, document: Mapping[str, Any], version: str, base: str) -> dict[str, Any]:
         """The document with its signature; ``version``: "1" or "2"."""
-        text = string_to_sign(document).encode()
-        signature = self._private_key.sign(text, padding.PKCS1v15(), _HASHES[version])
         return {
             **document,
             "SignatureVersion": version,
-            "Signature": base64.b64encode(signature).decode(),
+            "Signature": self._signature(string_to_sign(document), version),
             "SigningCertURL": f"{base}{self.path}",
         }
 
     def dumped(self, letter: Letter) -> str:
         """The letter's document with its signature."""
         return dumped(self.signed(letter.document(), letter.signature_version, letter.base))
+
+    @cached_property
+    def _signature(self) -> Callable[[str, str], str]:
+        """The signature of a text in a version. To its many subscribers one message goes with the same, made once."""
+
+        @lru_cache(RECENT)
+        def signature(text: str, version: str) -> str:
+            made = self._private_key.sign(text.encode(), padding.PKCS1v15(), _HASHES[version])
+            return base64.b64encode(made).decode()
+
+        return signature
 
     @cached_property
     def _private_key(self) -> rsa.RSAPrivateKey:
