@@ -30,11 +30,17 @@ class Received:
 
 @dataclass
 class HttpReceiver:
-    """``statuses``: what it answers, one after the other; then 200. ``location``: of a redirect."""
+    """``statuses``: what it answers, one after the other; then 200. ``location``: of a redirect.
+
+    ``body``: what its answers say that they have. ``stalls``: it never sends it.
+    """
 
     port: int = 0
     statuses: list[int] = field(default_factory=list)
     location: str = ""
+    body: bytes = b""
+    stalls: bool = False
+    connections: int = 0
     received: list[Received] = field(default_factory=list)
 
     @property
@@ -44,6 +50,7 @@ class HttpReceiver:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = h11.Connection(h11.SERVER)
         request, body = None, b""
+        self.connections += 1
         try:
             while connection.our_state is not h11.MUST_CLOSE:
                 event = connection.next_event()
@@ -60,6 +67,8 @@ class HttpReceiver:
                     connection.start_next_cycle()
                 else:
                     break
+        except (asyncio.CancelledError, ConnectionError):
+            pass  # the test is over
         finally:
             writer.close()
 
@@ -69,9 +78,10 @@ class HttpReceiver:
 
     def _answer(self, connection: h11.Connection) -> bytes:
         status = self.statuses.pop(0) if self.statuses else 200
-        headers = [("Content-Length", "0"), *([("Location", self.location)] if self.location else [])]
+        headers = [("Content-Length", str(len(self.body))), *([("Location", self.location)] if self.location else [])]
         head = connection.send(h11.Response(status_code=status, headers=headers))
-        return (head or b"") + (connection.send(h11.EndOfMessage()) or b"")
+        body = (connection.send(h11.Data(self.body)) or b"") + (connection.send(h11.EndOfMessage()) or b"")
+        return (head or b"") + (b"" if self.stalls else body)
 
 
 @asynccontextmanager

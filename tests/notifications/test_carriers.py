@@ -29,6 +29,7 @@ from sidedoor.notifications.carriers.mail import MaildirCarrier, MailWriter, Smt
 from sidedoor.notifications.carriers.outbound import Reach
 from sidedoor.notifications.carriers.queue import QueueCarrier, Queues
 from sidedoor.notifications.carriers.signing import Signer
+from sidedoor.notifications.letter import Letter
 from sidedoor.notifications.publishing import publish
 from sidedoor.notifications.subscriptions import confirm_subscription
 from sidedoor.postman import Postman
@@ -190,6 +191,31 @@ def test_what_is_the_endpoints_last_word_is_not_tried_again(post: Post, status: 
             await post.turn()
             assert (len(receiver.received), elsewhere.received) == (2 if again else 1, [])
             assert len(list(post.state.glob("dead-letters/*.json"))) == (0 if again else 1)
+
+    asyncio.run(play())
+
+
+@pytest.mark.parametrize(("answer", "connections"), [("nothing", 1), ("a short one", 1), ("a long one", 3), ("stalls", 3)])
+def test_a_connection_is_used_again_where_its_answer_was_short(
+    post: Post, answer: str, connections: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And whatever comes after the status, or does not, the message is delivered."""
+    monkeypatch.setattr("sidedoor.notifications.carriers.http.BODY_SECONDS", 0.05)
+
+    async def play() -> None:
+        async with http_receiver() as receiver:
+            await joined(post, receiver)
+            receiver.connections, receiver.stalls = 0, answer == "stalls"
+            receiver.body = {"nothing": b"", "a long one": b"x" * 100_000}.get(answer, b"OK")
+            http = HttpCarrier(post.signer, HERE)
+            post.publish("hello")
+            with post.world.store.read() as tables:
+                (delivery,), (message,) = tables.deliveries.where(), tables.messages.where()
+            letter = Letter(delivery=delivery, message=message, subscription=None, topic=None, base=BASE)
+            for _ in range(3):
+                await http.carry(letter)
+            await http.close()
+            assert (len(receiver.received), receiver.connections) == (3, connections)
 
     asyncio.run(play())
 

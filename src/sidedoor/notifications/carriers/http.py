@@ -9,7 +9,9 @@ since a connection can be used again only when its last answer was read.
 
 from __future__ import annotations
 
+import asyncio
 import ssl
+from contextlib import suppress
 
 import httpcore
 
@@ -25,6 +27,11 @@ AGENT = "Amazon Simple Notification Service Agent"
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 10.0
 
+BODY_SECONDS = 1.0
+
+KEPT_SECONDS = 4.0
+"""How long a connection is kept that nobody uses: many servers close theirs after five."""
+
 SHORT = 4096
 """Bytes of an answer that are read to keep its connection."""
 
@@ -37,7 +44,7 @@ class HttpCarrier:
         self._signer = signer
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=trusted or ssl.create_default_context(), network_backend=GuardedNetwork(reach),
-            max_connections=256, max_keepalive_connections=64, keepalive_expiry=30.0,
+            max_connections=256, max_keepalive_connections=64, keepalive_expiry=KEPT_SECONDS,
         )  # fmt: skip
 
     async def carry(self, letter: Letter) -> None:
@@ -48,8 +55,7 @@ class HttpCarrier:
                 extensions={"timeout": timeouts},
             ) as answer:  # fmt: skip
                 status = answer.status
-                if _is_short(answer):
-                    await answer.aread()
+                await _finish(answer)
         except (httpcore.UnsupportedProtocol, ValueError) as error:
             raise Undeliverable(f"{letter.delivery.endpoint} cannot be asked: {error}", final=True) from None
         except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException) as error:
@@ -66,10 +72,13 @@ class HttpCarrier:
         return self._signer.dumped(letter).encode()
 
 
-def _is_short(answer: httpcore.Response) -> bool:
-    """Whether an answer says that its body is short. One whose body is longer than it says is the connection's end."""
+async def _finish(answer: httpcore.Response) -> None:
+    """Reads a body that says that it is short. What becomes of it changes nothing: the status was the answer."""
     length = next((value for name, value in answer.headers if name.lower() == b"content-length"), b"")
-    return length.isdigit() and int(length) <= SHORT
+    if length.isdigit() and int(length) <= SHORT:
+        with suppress(TimeoutError, httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException):
+            async with asyncio.timeout(BODY_SECONDS):
+                await answer.aread()
 
 
 def _headers(letter: Letter) -> list[tuple[str, str]]:
