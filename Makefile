@@ -35,8 +35,9 @@ fix: venv ## Let ruff mend what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: venv ## Write docs/operations.md anew
+docs: venv ## Write docs/operations.md and docs/engine-exceptions.md anew
 	$(BIN)/python scripts/operations_doc.py
+	$(BIN)/python tests/conformance/engine_exceptions.py
 
 venv:
 	@scripts/venv

@@ -14,7 +14,14 @@ import one_of_everything as everything
 from api_client import botocore_model, botocore_sends, described, headers
 from sidedoor.api import OPERATIONS
 
-ALL = [(service, operation) for service, operations in OPERATIONS.items() for operation in operations]
+ALL = [
+    (service, operation)
+    for service, operations in OPERATIONS.items()
+    for operation in operations
+    if {"ec2", "query"} & set(described(service).metadata["protocols"])
+]
+"""The operations that are asked with fields."""
+
 PROTOCOL = {service: "ec2" if service == "ec2" else "query" for service in OPERATIONS}
 SPACE = re.compile("{.*}")
 

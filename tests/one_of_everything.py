@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from botocore.model import Shape
 
 from api_client import botocore_model
+from certificate_authority import an_authority
 
 REGION = "us-east-1"
 IMAGE = "ami-0123456789abcdef0"
@@ -77,8 +78,12 @@ def _load_balancing(ask: Ask, letter: str, have: Mapping[str, str]) -> dict[str,
     made["target_group_name"] = group["Name"]
     ask("elbv2", "RegisterTargets", TargetGroupArn=made["target_group"], Targets=[{"Id": have["instance"]}])
     forward = [{"Type": "forward", "TargetGroupArn": made["target_group"]}]
-    listener = {"LoadBalancerArn": made["balancer"], "Protocol": "TCP", "Port": 80, "DefaultActions": forward}
-    made["listener"] = ask("elbv2", "CreateListener", **listener)["Listeners"][0]["ListenerArn"]
+    listener = {"LoadBalancerArn": made["balancer"], "Port": 80, "DefaultActions": forward}
+    certificate = ask("iam", "UploadServerCertificate", ServerCertificateName=f"{letter}-certificate", **CERTIFICATE)
+    made["certificate"] = certificate["ServerCertificateMetadata"]["ServerCertificateName"]
+    made["certificate_arn"] = certificate["ServerCertificateMetadata"]["Arn"]
+    of_tls = {"Protocol": "TLS", "Certificates": [{"CertificateArn": made["certificate_arn"]}]}
+    made["listener"] = ask("elbv2", "CreateListener", **listener, **of_tls)["Listeners"][0]["ListenerArn"]
     made["listener_rule"] = ask("elbv2", "DescribeRules", ListenerArn=made["listener"])["Rules"][0]["RuleArn"]
     return made
 
@@ -145,11 +150,11 @@ MEMBERS: Mapping[str, Mapping[str, str]] = {
     "elbv2": {
         "LoadBalancerArn": "balancer", "TargetGroupArn": "target_group", "ListenerArn": "listener", "RuleArn": "listener_rule",
         "ResourceArn": "balancer", "SubnetId": "subnet", "Subnet": "subnet", "SecurityGroup": "group", "VpcId": "vpc",
-        "Id": "instance",
+        "Id": "instance", "CertificateArn": "certificate_arn",
     },
     "iam": {
         "UserName": "user", "RoleName": "role", "InstanceProfileName": "profile", "PolicyArn": "policy",
-        "AccessKeyId": "access_key",
+        "AccessKeyId": "access_key", "ServerCertificateName": "certificate",
     },
     "sns": {"TopicArn": "topic", "TargetArn": "topic", "ResourceArn": "topic", "SubscriptionArn": "subscription"},
     "sts": {"RoleArn": "role_arn", "AccessKeyId": "access_key"},
@@ -173,7 +178,10 @@ ALSO = {
 }
 """Members that name things of several kinds."""
 
-NEW_NAMES = {("CreateUser", "UserName"), ("CreateRole", "RoleName"), ("CreateInstanceProfile", "InstanceProfileName")}
+NEW_NAMES = {
+    ("CreateUser", "UserName"), ("CreateRole", "RoleName"), ("CreateInstanceProfile", "InstanceProfileName"),
+    ("UploadServerCertificate", "ServerCertificateName"), ("UpdateServerCertificate", "NewServerCertificateName"),
+}  # fmt: skip
 """Names that an operation gives."""
 
 Path = tuple[str, ...]
@@ -244,7 +252,7 @@ PERMISSION = [{"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "IpRanges": 
 PRESENT_PERMISSION = [{"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "IpRanges": [{"CidrIp": "10.0.0.0/8"}]}]
 ENTRY = {"RuleNumber": 7, "Protocol": "-1", "RuleAction": "allow", "Egress": False, "CidrBlock": "10.0.0.0/8"}
 OUT = "0.0.0.0/0"
-CERTIFICATE = f"arn:aws:acm:{REGION}:123456789012:certificate/12345678-1234-1234-1234-123456789012"
+CERTIFICATE = an_authority().issue("example.com").upload
 METRIC = {"Namespace": "AWS/PrivateLinkEndpoints", "MetricName": "BytesProcessed"}
 METRIC_STAT = {"Metric": METRIC, "Period": 60, "Stat": "Sum"}
 TODAY = {"StartTime": datetime(2026, 1, 2, tzinfo=UTC), "EndTime": datetime(2026, 1, 3, tzinfo=UTC)}
@@ -302,8 +310,6 @@ MORE: Mapping[str, Mapping[str, Any]] = {
     "ModifyTargetGroupAttributes": {"Attributes": [{"Key": "preserve_client_ip.enabled", "Value": "false"}]},
     "ModifyTargetGroup": {"HealthCheckIntervalSeconds": 20},
     "SetIpAddressType": {"IpAddressType": "ipv4"},
-    "AddListenerCertificates": {"Certificates": [{"CertificateArn": CERTIFICATE}]},
-    "RemoveListenerCertificates": {"Certificates": [{"CertificateArn": CERTIFICATE}]},
     "CreateRule": {
         "Conditions": [{"Field": "path-pattern", "Values": ["/a"]}],
         "Priority": 1,
@@ -317,6 +323,10 @@ MORE: Mapping[str, Mapping[str, Any]] = {
     "CreateAccountAlias": {"AccountAlias": "another-alias"},
     "DeleteAccountAlias": {"AccountAlias": "another-alias"},
     "CreateInstanceProfile": {"InstanceProfileName": "another"},
+    "UploadServerCertificate": {"ServerCertificateName": "another", **CERTIFICATE},
+    "UpdateServerCertificate": {"NewPath": "/other/"},
+    "TagServerCertificate": {"Tags": TAGS},
+    "UntagServerCertificate": {"TagKeys": ["team"]},
     "CreatePolicy": {"PolicyName": "another", "PolicyDocument": POLICY},
     "CreatePolicyVersion": {"PolicyDocument": POLICY},
     "DeletePolicyVersion": {"VersionId": "v1"},
@@ -419,6 +429,8 @@ def request_with(service: str, operation: str, have: Mapping[str, str], path: Pa
     if path[0] == "NetworkInterfaces":
         here = {} if path[-1] == "NetworkInterfaceId" else {"SubnetId": have["subnet"]}
         request["NetworkInterfaces"] = [{"DeviceIndex": 0, **here}]
+    if path[-1] == "CertificateArn" and operation == "CreateListener":
+        request["Protocol"] = "TLS"
     if path == ("LookupAttributes", "AttributeValue"):
         request["LookupAttributes"] = [{"AttributeKey": "ResourceName"}]
     if "UserIdGroupPairs" in path:
@@ -441,6 +453,8 @@ def request_for(service: str, operation: str, shape: Shape | None, have: Mapping
         request["DefaultActions"] = [{"Type": "forward", "TargetGroupArn": have["target_group"]}]
     if operation in ("RegisterTargets", "DeregisterTargets"):
         request["Targets"] = [{"Id": have["instance"]}]
+    if operation in ("AddListenerCertificates", "RemoveListenerCertificates"):
+        request["Certificates"] = [{"CertificateArn": have["certificate_arn"]}]
     if operation == "UpdateSecurityGroupRuleDescriptionsEgress":
         request["SecurityGroupRuleDescriptions"] = [{"SecurityGroupRuleId": have["rule"], "Description": "d"}]
     if operation == "ModifySecurityGroupRules":

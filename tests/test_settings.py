@@ -48,6 +48,17 @@ def test_dev_is_refused_where_others_can_reach_it(host: str, tmp_path: Path) -> 
     assert Settings(state=tmp_path, host=host).host == host
 
 
+@pytest.mark.parametrize("servers", [(), ("host",), ("192.0.2.53",), ("192.0.2.53:5353", "[2001:db8::1]:53")])
+def test_names_may_be_forwarded_to_the_hosts_servers_or_to_named_ones(servers: tuple[str, ...], tmp_path: Path) -> None:
+    assert Settings(state=tmp_path, forward_dns=servers).forward_dns == servers
+
+
+@pytest.mark.parametrize("servers", [("",), ("own",), ("example.org",), ("host", "192.0.2.53"), ("192.0.2.53:0",)])
+def test_names_are_forwarded_to_nobody_else(servers: tuple[str, ...], tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="is none of host and no DNS server's address: give one as --forward-dns"):
+        Settings(state=tmp_path, forward_dns=servers)
+
+
 def test_a_state_directory_whose_sockets_have_room_is_taken_and_one_byte_more_is_refused(tmp_path: Path) -> None:
     own = len(os.fsencode(Settings(state=Path("/")).control_socket.relative_to("/")))
     longest = Path("/" + "é" * ((SOCKET_PATH_LIMIT - own - 2) // 2) + "x" * ((SOCKET_PATH_LIMIT - own) % 2))

@@ -1,5 +1,5 @@
-"""The command line: up · serve · agent · exec · attach · detach · attachments · plan · doctor · accounts · dns ·
-mail · events.
+"""The command line: up · serve · agent · exec · attach · detach · attachments · plan · doctor · accounts · certificates ·
+dns · mail · events.
 
 Rule 1: a command's error is one sentence that says what to do, and exit status 2.
 Rule 2: a command imports what it needs when it runs, so that ``sidedoor exec`` does not wait for what only ``serve`` needs.
@@ -7,7 +7,6 @@ Rule 2: a command imports what it needs when it runs, so that ``sidedoor exec`` 
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -91,6 +90,7 @@ def _agent_options(command: F) -> F:
 
 _database_option = click.option("--database", default=None, help="URL of the database; default: SQLite in --state.")
 _parent_option = click.option("--parent", type=int, default=None, hidden=True)
+_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
@@ -98,11 +98,9 @@ class _Group(click.Group):
     """Turns the errors that a person can mend into one sentence."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        from sidedoor.supervisor import StartupError
-
         try:
             return super().invoke(ctx)
-        except (SettingsError, StartupError) as error:
+        except SettingsError as error:
             click.echo(f"sidedoor: {error}", err=True)
             ctx.exit(2)
 
@@ -124,6 +122,8 @@ def main(ctx: click.Context, log_level: str) -> None:
 @click.pass_obj
 def up(log_level: str, /, state: Path, listen: str, **options: Any) -> None:
     """Run the control plane and the agent of this host until Ctrl-C."""
+    import asyncio
+
     from sidedoor.supervisor import Supervisor, locked
 
     host, port = listen_address(listen)
@@ -155,6 +155,8 @@ def serve(state: Path, listen: str, parent: int | None, **options: Any) -> None:
 @click.option("--take-down", is_flag=True, hidden=True, help="Only remove what an earlier agent left.")
 def agent(state: Path, parent: int | None, take_down: bool, **options: Any) -> None:
     """Run the agent of this host alone."""
+    import asyncio
+
     from sidedoor.app import agent as wiring
     from sidedoor.supervisor import locked
 
@@ -299,6 +301,7 @@ def doctor(as_json: bool) -> None:
         ("unprivileged user namespaces", able.can_userns, able.why_no_userns),
         ("cutting flows in the kernel", able.can_destroy_sockets, able.why_no_socket_destroy),
         ("Envoy", able.envoy is not None, able.why_no_envoy or able.envoy_version),
+        ("55,000 connections to a target", able.why_not_all_connections is None, able.why_not_all_connections),
         ("loopback placement", True, "always possible"),
     ]
     if as_json:
@@ -341,6 +344,56 @@ def accounts_list(state: Path, database: str | None, as_json: bool) -> None:
         return
     for one in found:
         click.echo(f"{one['AccountId']}  {one['Name']}")
+
+
+@main.group()
+def certificates() -> None:
+    """Certificates for TLS listeners, from files: what IAM's operations on server certificates do."""
+
+
+@certificates.command("add")
+@_state_option
+@_database_option
+@_json_option
+@click.option("--account", required=True, help="The 12-digit id of the account that gets it.")
+@click.option("--name", default=None, help="Its name; default: the first domain that it is for.")
+@click.option("--certificate", type=_FILE, required=True, help="PEM file of the certificate; what follows it is its chain.")
+@click.option("--key", type=_FILE, required=True, help="PEM file of the private key, without a password.")
+@click.option("--chain", type=_FILE, default=None, help="PEM file of the certificates between it and its root.")
+def certificates_add(state: Path, database: str | None, as_json: bool, **given: Any) -> None:
+    """Add a certificate and print its ARN. Added again under its name it is renewed, also in the listeners that have it."""
+    from sidedoor.app import certificates as wiring
+
+    _print(wiring.add(Settings(state=state.resolve(), database=database), **given), as_json)
+
+
+@certificates.command("list")
+@_state_option
+@_database_option
+@_json_option
+@click.option("--account", default=None, help="Only those of this account.")
+def certificates_list(state: Path, database: str | None, as_json: bool, account: str | None) -> None:
+    """List the certificates."""
+    from sidedoor.app import certificates as wiring
+
+    found = wiring.listed(Settings(state=state.resolve(), database=database), account)
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+        return
+    for one in found:
+        click.echo("  ".join((one["Arn"], one["Expiration"], "in use" if one["InUse"] == "yes" else "unused", one["Domains"])))
+
+
+@certificates.command("remove")
+@_state_option
+@_database_option
+@click.option("--account", required=True, help="The account that has it.")
+@click.argument("name")
+def certificates_remove(state: Path, database: str | None, account: str, name: str) -> None:
+    """Remove the certificate NAME, which no listener may have."""
+    from sidedoor.app import certificates as wiring
+
+    wiring.remove(Settings(state=state.resolve(), database=database), account, name)
 
 
 @main.group()

@@ -39,7 +39,7 @@ SMTP_VARIABLE = "SIDEDOOR_SERVE_SMTP"
 """What click reads ``serve --smtp`` from."""
 
 
-class StartupError(Exception):
+class StartupError(SettingsError):
     """A part does not come up. The message says which; its own last line says why."""
 
 

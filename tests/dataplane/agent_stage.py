@@ -168,13 +168,17 @@ class Stage:
         self.kernel = Kernel(self.events)
         self.envoy = Envoy(directory / "xds.sock", self.events)
         self.bodies: list[dict[str, Any]] = []
+        self.last_seen: list[frozenset[str]] = []
         self.cache = Cache(directory / "agent.db")
         self.revision = 0
         ads = AdsServer(directory / "xds.sock", on_change=lambda owner: self.agent.envoy_changed(owner))
         self.ads = ads
         self._reports = Reports(self._send)
         self.now = AT
-        self.agent = Agent(self.kernel, ads, self.cache, self._reports, pending_seconds=pending_seconds, now=lambda: self.now)
+        self.agent = Agent(
+            self.kernel, ads, self.cache, self._reports, pending_seconds=pending_seconds, now=lambda: self.now,
+            before_closing=self._before_closing,
+        )  # fmt: skip
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -194,6 +198,10 @@ class Stage:
         await self.ads.stop()
         self.cache.close()
         assert all(alive), ends
+
+    async def _before_closing(self) -> None:
+        """Where the agent reads the counters of doors that are about to close."""
+        self.last_seen.append(frozenset(self.envoy.doors))
 
     async def _send(self, body: dict[str, Any]) -> None:
         self.bodies.append(body)

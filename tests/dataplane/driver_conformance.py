@@ -187,6 +187,12 @@ class DriverConformance:
             assert driver.reset(vpc_id, source, places, os.getpid()) == 0
             assert driver.reset(vpc_id, source, places, None) == 0
 
+    def test_where_nothing_flows_no_flow_stands(self, driver: Driver) -> None:
+        settle(driver, VPC_A, TWO_SUBNETS)
+        assert driver.standing([(VPC_A, "10.0.0.4", 443), (VPC_A, "10.0.9.9", 443), (VPC_C, "10.0.0.4", 443)]) == []
+        driver.end([], None)
+        assert driver.ends_flows() in (True, False)
+
     def test_after_remove_everything_nothing_stands_and_all_can_be_placed_again(self, driver: Driver) -> None:
         settle(driver, VPC_A, TWO_SUBNETS)
         settle(driver, VPC_B, SAME_ADDRESSES)

@@ -23,7 +23,7 @@ from records import (
 )  # fmt: skip
 
 from sidedoor.dataplane import admission, desired
-from sidedoor.dataplane.wanted import RECORDS, Unit, UnitKind, Wanted
+from sidedoor.dataplane.wanted import RECORDS, Index, Unit, UnitKind, Wanted
 from sidedoor.networks.model import AddressFamily, InterfaceKind, PrefixEntry, PrefixList, SecurityGroupRule
 
 GUARDS, MEMBERS, OF_BALANCER = "sg-0000000000000000c", "sg-0000000000000000d", "sg-0000000000000000b"
@@ -250,7 +250,7 @@ def test_when_groups_rules_and_members_are_gone_nothing_remembers_them() -> None
 
 def _content(told: Wanted, name: str) -> Any:
     held = getattr(told, name)
-    return held if isinstance(held, dict) else vars(held)
+    return vars(held) if isinstance(held, Index) else held
 
 
 # --- sets of addresses --------------------------------------------------------------------------------------------

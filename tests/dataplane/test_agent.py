@@ -91,6 +91,23 @@ def test_an_endpoint_is_ready_only_when_envoy_has_acknowledged_its_doors() -> No
     play(act)
 
 
+def test_the_counters_of_doors_are_read_before_they_close_and_at_no_other_time() -> None:
+    async def act(stage: Stage) -> None:
+        await stage.tell(*records(endpoints=PENDING), complete=True)
+        await until(lambda: stage.said_of(ENDPOINT) == READY)
+        await stage.tell(("endpoints", replace(PENDING, state=State.AVAILABLE)))
+        await stage.applied()
+        assert stage.last_seen == []
+        await stage.tell(("endpoints", replace(PENDING, state=State.REJECTED)))
+        await until(lambda: not stage.envoy.doors)
+        assert stage.last_seen == [frozenset(DOOR_NAMES)]
+        await stage.tell(("endpoints", replace(PENDING, state=State.DELETING)))
+        await stage.applied()
+        assert len(stage.last_seen) == 1
+
+    play(act)
+
+
 def test_a_door_that_envoy_refuses_makes_its_endpoint_fail_with_envoys_words_and_no_other() -> None:
     async def act(stage: Stage) -> None:
         stage.envoy.refuses = dict.fromkeys(DOOR_NAMES, "cannot bind '10.0.0.10:443'")

@@ -93,6 +93,18 @@ def test_an_endpoint_is_ready_only_when_its_rules_are_acknowledged_too() -> None
     play(act)
 
 
+def test_a_rule_waits_for_no_network_that_takes_its_time() -> None:
+    async def act(stage: Stage) -> None:
+        await stage.tell(*records(), complete=True)
+        await until(lambda: admitted(stage) == [["10.0.0.20/32"]] * 2)
+        stage.kernel.gate.clear()
+        await stage.tell(("interfaces", interface(VPC_C, 0, 99, InterfaceKind.WORKLOAD)))
+        await stage.tell(gone=[("security_group_rules", FOR_MEMBERS.id)])
+        await until(lambda: admitted(stage) == [[], []])
+
+    play(act)
+
+
 def test_a_rule_opens_no_door_that_is_not_to_stand() -> None:
     async def act(stage: Stage) -> None:
         await stage.tell(*records(endpoints=replace(GUARDED, state=State.REJECTED)), complete=True)

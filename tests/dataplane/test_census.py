@@ -78,7 +78,10 @@ def test_a_service_has_the_endpoints_that_are_available() -> None:
 def test_targets_are_counted_as_each_node_finds_them_and_as_people_are_told() -> None:
     told = wanted()
     first, second = sorted(told.ids("targets"))
-    seen = {NODES[0].id: {first: HEALTHY, second: HEALTHY}, NODES[1].id: {first: HEALTHY, second: UNHEALTHY}}
+    seen = {
+        NODES[0].id: {first: HEALTHY, second: HEALTHY},
+        NODES[1].id: {first: HEALTHY, second: HealthState.UNHEALTHY_DRAINING},
+    }
     reports = [
         TargetReport(target_id=first, target_group_id=GROUP, state=HEALTHY, reason=None),
         TargetReport(target_id=second, target_group_id=GROUP, state=UNHEALTHY, reason=None),

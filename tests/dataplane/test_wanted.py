@@ -42,7 +42,7 @@ CONSUMER, PROVIDER = Unit(UnitKind.NETWORK, VPC_C), Unit(UnitKind.NETWORK, VPC_P
         ("vpcs", VPC_C, {CONSUMER}),
         ("subnets", subnet_id(VPC_C, 0), {CONSUMER}),
         ("interfaces", CLIENT.id, {CONSUMER}),
-        ("interfaces", SERVERS[0].id, {PROVIDER}),
+        ("interfaces", SERVERS[0].id, {PROVIDER, BALANCER_UNIT}),
         ("interfaces", DOORS[0].id, {CONSUMER, ENDPOINT_UNIT}),
         ("interfaces", NODES[0].id, {PROVIDER, BALANCER_UNIT}),
         ("load_balancers", BALANCER, {BALANCER_UNIT, ENDPOINT_UNIT, PROVIDER}),
@@ -106,7 +106,7 @@ def test_when_all_records_are_gone_no_index_remembers_any() -> None:
             told.drop(kind, record.id)
     empty = type(told)()
     indexes = [name for name in vars(empty) if isinstance(vars(empty)[name], Index)]
-    assert len(indexes) == 14
+    assert len(indexes) == 16
     for name in indexes:
         assert vars(vars(told)[name]) == vars(vars(empty)[name])
     assert told.units() == set()

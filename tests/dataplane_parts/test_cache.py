@@ -161,3 +161,16 @@ def test_a_write_that_fails_leaves_the_older_state_whole_until_the_next_snapshot
     cache.replace(4, [change("subnets", SUBNET)])
     cache.apply(5, [change("vpcs", VPC)])
     assert cache.load() == (5, [("subnets", SUBNET), ("vpcs", VPC)])
+
+
+def test_where_a_bad_file_cannot_be_put_aside_the_state_is_kept_in_memory(path: Path) -> None:
+    aside = path.with_name("agent.db.bad")
+    for directory in (path, aside):
+        directory.mkdir()
+        (directory / "in the way").touch()
+    cache = Cache(path)
+    assert cache.load() == (None, [])
+    cache.replace(7, [change("vpcs", VPC)])
+    assert cache.load() == (7, [("vpcs", VPC)])
+    cache.close()
+    assert path.is_dir()

@@ -18,7 +18,7 @@ from envoy_stage import PATIENCE, until
 from google.protobuf.wrappers_pb2 import StringValue
 
 from sidedoor.dataplane.envoy.ads import AdsServer, Status
-from sidedoor.dataplane.envoy.resources import CLUSTER, LISTENER
+from sidedoor.dataplane.envoy.resources import CERTIFICATE, CLUSTER, LISTENER
 
 SETTLED = Status(settled=True)
 UNSETTLED = Status(settled=False)
@@ -232,6 +232,31 @@ def test_a_newer_stream_takes_over_from_an_older_one(path: Path) -> None:
                 assert await older.stream.code() is grpc.StatusCode.ABORTED
                 await newer.acknowledge(response)
                 await until(lambda: server.status("a") == SETTLED)
+
+    play(path, act)
+
+
+def test_certificates_are_confirmed_when_envoy_has_them_and_nobody_waits_for_those_that_it_does_not_ask_for(
+    path: Path,
+) -> None:
+    async def act(server: AdsServer, path: Path) -> None:
+        server.set("balancer/a", CERTIFICATE, {"web": message("one"), "unused": message("two")})
+        async with a_client(path) as client:
+            await client.begin()
+            await client.acknowledge(await client.read())
+            await until(lambda: server.status("balancer/a") == SETTLED)
+            assert not server.confirmed(CERTIFICATE, ["web"])
+            request = DeltaDiscoveryRequest(type_url=CERTIFICATE, resource_names_subscribe=["web"])
+            await client.stream.write(request)
+            response = await client.read()
+            assert set(version_of(response)) == {"web"}
+            assert server.status("balancer/a") == UNSETTLED
+            await client.acknowledge(response)
+            await until(lambda: server.confirmed(CERTIFICATE, ["web"]))
+            assert server.status("balancer/a") == SETTLED
+            server.set("balancer/a", CERTIFICATE, {"web": message("newer")})
+            assert not server.confirmed(CERTIFICATE, ["web"])
+            assert set(version_of(await client.read())) == {"web"}
 
     play(path, act)
 

@@ -11,7 +11,7 @@ from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryRequest
 from google.protobuf.any_pb2 import Any as AnyMessage
 
 from sidedoor.dataplane.envoy.exchange import BATCH, BATCH_BYTES, TYPES, Exchange, Resource
-from sidedoor.dataplane.envoy.resources import CLUSTER, ENDPOINTS, LISTENER
+from sidedoor.dataplane.envoy.resources import CERTIFICATE, CLUSTER, ENDPOINTS, LISTENER
 
 
 class Told:
@@ -39,10 +39,15 @@ class Told:
                 if not self.has[CLUSTER]:
                     continue
                 request.resource_names_subscribe.extend(sorted(self.has[CLUSTER]))
+            if type_url == CERTIFICATE:
+                request.resource_names_subscribe.extend(sorted(self.has[CERTIFICATE]))
             self.exchange.receive(request)
 
-    def subscribe(self, *names: str) -> None:
-        self.exchange.receive(DeltaDiscoveryRequest(type_url=ENDPOINTS, resource_names_subscribe=names))
+    def subscribe(self, *names: str, type_url: str = ENDPOINTS) -> None:
+        self.exchange.receive(DeltaDiscoveryRequest(type_url=type_url, resource_names_subscribe=names))
+
+    def unsubscribe(self, *names: str, type_url: str) -> None:
+        self.exchange.receive(DeltaDiscoveryRequest(type_url=type_url, resource_names_unsubscribe=names))
 
     def next(self) -> Any:
         return self.exchange.next_response()
@@ -77,7 +82,7 @@ class Told:
         """Answers until there is nothing more to say. Returns what was said."""
         said = []
         while (response := self.next()) is not None:
-            kind = {CLUSTER: "C", ENDPOINTS: "E", LISTENER: "L"}[response.type_url]
+            kind = {CLUSTER: "C", ENDPOINTS: "E", CERTIFICATE: "S", LISTENER: "L"}[response.type_url]
             names = [f"+{one.name}" for one in response.resources] + [f"-{one}" for one in response.removed_resources]
             said.append(f"{kind} {' '.join(names)}".strip())
             assert len(said) < 200, "it never ends"
@@ -150,6 +155,44 @@ def test_hosts_are_sent_only_to_an_envoy_that_asked_for_them() -> None:
     told.talk()
     told.subscribe("web")
     assert told.talk() == ["E +web"]
+
+
+def test_certificates_are_sent_to_an_envoy_that_asked_for_them_and_again_when_they_are_renewed() -> None:
+    told = Told()
+    told.want(CERTIFICATE, web="1", unknown="1")
+    told.want(LISTENER, door="1")
+    told.connect()
+    assert told.talk() == ["C", "L +door"]
+    assert not told.exchange.asked(CERTIFICATE, "web")
+    told.subscribe("web", type_url=CERTIFICATE)
+    assert told.exchange.asked(CERTIFICATE, "web")
+    assert told.exchange.confirmed(CERTIFICATE, "web") is None
+    assert told.talk() == ["S +web"]
+    assert told.exchange.confirmed(CERTIFICATE, "web") == "1"
+    told.want(CERTIFICATE, web="2")
+    assert told.talk() == ["S +web"]
+
+
+def test_a_certificate_leaves_with_the_listener_that_named_it() -> None:
+    told = Told()
+    told.want(CERTIFICATE, web="1")
+    told.want(LISTENER, door="1")
+    told.connect()
+    told.subscribe("web", type_url=CERTIFICATE)
+    told.talk()
+    told.want(CERTIFICATE, web=None)
+    told.want(LISTENER, door=None)
+    assert told.talk() == ["L -door"]
+    told.unsubscribe("web", type_url=CERTIFICATE)
+    assert told.exchange.gone(CERTIFICATE, "web")
+
+
+def test_a_certificate_of_an_envoy_that_outlived_the_agent_is_sent_only_where_it_differs() -> None:
+    told = Told(has={CERTIFICATE: {"same": "1", "renewed": "1"}})
+    told.want(CERTIFICATE, same="1", renewed="2")
+    told.connect()
+    assert told.talk() == ["C", "S +renewed", "L"]
+    assert told.exchange.confirmed(CERTIFICATE, "same") == "1"
 
 
 def test_a_cluster_without_hosts_is_told_that_there_are_none() -> None:

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from typing import Any
 
 from google.protobuf.json_format import MessageToDict
 
 from sidedoor.dataplane.admission import Admission
+from sidedoor.dataplane.certificates import Certificate, Tls
 from sidedoor.dataplane.desired import Cluster, Door
 from sidedoor.dataplane.driver import Place
-from sidedoor.dataplane.envoy import resources, tally
+from sidedoor.dataplane.envoy import resources, tally, tls
 from sidedoor.loadbalancers.model import HealthCheck
 
 DOOR = Door(
@@ -62,6 +64,7 @@ def test_a_door_is_a_listener_in_the_consumers_namespace() -> None:
         "filter_chain_matcher": {"on_no_match": LED},
         "enable_reuse_port": False,
         "tcp_backlog_size": 4096,
+        "per_connection_buffer_limit_bytes": 262_144,
     }
 
 
@@ -104,6 +107,7 @@ def test_a_cluster_connects_from_the_nodes_address_in_the_providers_namespace() 
         "type": "EDS",
         "eds_cluster_config": {"eds_config": {"ads": {}, "resource_api_version": "V3"}},
         "connect_timeout": "5s",
+        "per_connection_buffer_limit_bytes": 262_144,
         "lb_policy": "RANDOM",
         "upstream_bind_config": {
             "source_address": {
@@ -118,9 +122,18 @@ def test_a_cluster_connects_from_the_nodes_address_in_the_providers_namespace() 
     }
 
 
+def test_a_clusters_sockets_have_their_range_of_ports_before_they_are_bound() -> None:
+    made = resources.cluster(CLUSTER, PROVIDER, 55_000, (10_000, 64_999))
+    (option,) = made.upstream_bind_config.socket_options
+    assert (option.level, option.name, option.state) == (0, 51, option.STATE_PREBIND)
+    assert int.from_bytes(option.buf_value, sys.byteorder) == 64_999 << 16 | 10_000
+
+
 def test_where_the_ports_are_the_hosts_envoy_counts_a_targets_connections_itself() -> None:
     of_the_host = as_dict(resources.cluster(CLUSTER, Place("127.0.0.9", None), 55_000))
     assert of_the_host["circuit_breakers"]["per_host_thresholds"] == [{"max_connections": 55000}]
+    own_ports = as_dict(resources.cluster(CLUSTER, Place("127.0.0.9", None), 55_000, (10_000, 64_999)))
+    assert "per_host_thresholds" not in own_ports["circuit_breakers"]
 
 
 def test_a_sticky_cluster_spreads_by_maglev() -> None:
@@ -137,6 +150,54 @@ def test_a_cluster_with_proxy_protocol_lets_the_endpoints_id_through() -> None:
         "version": "V2",
         "pass_through_tlvs": {"match_type": "INCLUDE", "tlv_type": [0xEA]},
     }
+
+
+OF_TLS = replace(DOOR, tls=Tls(policy="ELBSecurityPolicy-TLS13-1-2-Res-2021-06", alpn=("h2",), default="l/default", further=()))
+FURTHER = ((("l/default",), ("web.example.com",)), (("l/a",), ("a.example.com", "*.b.example.com")), (("l/b",), ()))
+
+
+def test_a_tls_door_asks_for_its_certificate_by_name_and_connects_after_the_handshake() -> None:
+    listener = as_dict(resources.listener(OF_TLS, CONSUMER, None))
+    (chain,) = listener["filter_chains"]
+    context = chain["transport_socket"]["typed_config"]["common_tls_context"]
+    ads = {"ads": {}, "resource_api_version": "V3", "initial_fetch_timeout": "0s"}
+    assert context["tls_certificate_sds_secret_configs"] == [{"name": "l/default", "sds_config": ads}]
+    assert context["alpn_protocols"] == ["h2"]
+    assert context["tls_params"] == {
+        "tls_minimum_protocol_version": "TLSv1_2",
+        "tls_maximum_protocol_version": "TLSv1_3",
+        "cipher_suites": [
+            f"ECDHE-{key}-{cipher}" for cipher in ("AES128-GCM-SHA256", "AES256-GCM-SHA384") for key in ("ECDSA", "RSA")
+        ],
+        "ecdh_curves": ["X25519", "P-256", "P-384", "P-521"],
+    }
+    proxy = chain["filters"][0]["typed_config"]
+    assert proxy["upstream_connect_mode"] == "ON_DOWNSTREAM_TLS_HANDSHAKE"
+    assert [one["name"] for one in listener["listener_filters"]] == ["envoy.filters.listener.tls_inspector"]
+
+
+def test_further_certificates_have_filter_chains_that_are_chosen_by_name() -> None:
+    door = replace(OF_TLS, tls=replace(OF_TLS.tls, further=FURTHER))
+    listener = as_dict(resources.listener(door, CONSUMER, None))
+    assert [one["name"] for one in listener["filter_chains"]] == ["admitted", "l/a", "l/b"]
+    led = listener["filter_chain_matcher"]["on_no_match"]["matcher"]
+    domains = led["matcher_tree"]["custom_match"]["typed_config"]["domain_matchers"]
+    assert [(one["domains"], one["on_match"]["action"]["name"]) for one in domains] == [
+        (["web.example.com"], "admitted"),
+        (["a.example.com", "*.b.example.com"], "l/a"),
+    ]
+    assert led["on_no_match"]["action"]["name"] == "admitted"
+
+
+def test_a_cluster_of_tls_speaks_it_behind_the_proxy_header() -> None:
+    cluster = as_dict(resources.cluster(replace(CLUSTER, tls=True, alpn=("h2",)), PROVIDER, 55_000))
+    context = cluster["transport_socket"]["typed_config"]["common_tls_context"]
+    assert context["alpn_protocols"] == ["h2"]
+    assert "validation_context" not in context
+    both = as_dict(resources.cluster(replace(CLUSTER, tls=True, alpn=("h2",), proxy_protocol=True), PROVIDER, 55_000))
+    outer = both["transport_socket"]["typed_config"]
+    assert outer["@type"] == PROXY_PROTOCOL
+    assert outer["transport_socket"] == cluster["transport_socket"]
 
 
 def test_without_a_namespace_the_hosts_own_is_meant() -> None:
@@ -171,6 +232,7 @@ def test_the_names_of_the_types_are_those_of_the_messages() -> None:
         resources.CLUSTER: resources.cluster(CLUSTER, PROVIDER, 55_000),
         resources.ENDPOINTS: resources.assignment("one", ()),
         resources.LISTENER: resources.listener(DOOR, CONSUMER, None),
+        resources.CERTIFICATE: tls.secret("l/default", Certificate(chain="c", private_key="k")),
     }
     for type_url, message in made.items():
         assert type_url == f"type.googleapis.com/{message.DESCRIPTOR.full_name}"

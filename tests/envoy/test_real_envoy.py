@@ -14,6 +14,7 @@ from envoy_stage import BALANCER, NODE, PATIENCE, Stage, Target, a_cluster, a_do
 from proxyprotocol.reader import ProxyProtocolReader
 from proxyprotocol.v2 import ProxyProtocolV2
 
+from sidedoor.dataplane import source_ports
 from sidedoor.dataplane.desired import Door
 from sidedoor.dataplane.envoy.admin import Admin, AdminError
 from sidedoor.dataplane.envoy.resources import CLUSTER, ENDPOINTS, LISTENER, assignment, cluster
@@ -206,6 +207,35 @@ def test_an_address_passes_from_one_endpoint_to_another_at_once() -> None:
             door = heir
 
     play(act)
+
+
+@pytest.mark.parametrize("proxy_protocol", [False, True])
+def test_one_connection_too_many_fails_at_once_and_the_end_of_another_makes_room(proxy_protocol: bool) -> None:
+    limit = 2
+    ports = source_ports.of_sockets(limit, own_network=False)
+    if ports is None:
+        pytest.skip("this kernel gives sockets no range of ports of their own (Linux 6.3)")
+
+    async def act(stage: Stage) -> None:
+        door = await an_open_door(stage, await stage.target("one"))
+        one = a_cluster(proxy_protocol=proxy_protocol)
+        stage.ads.set(BALANCER, CLUSTER, {one.name: cluster(one, NODE, limit, ports)})
+        await stage.settled(BALANCER)
+        flows = [await stage.connect(door) for _ in range(limit)]
+        with pytest.raises(ConnectionResetError):
+            await stage.connect(door)
+        flows.pop().writer.close()
+        await until(lambda: works(stage, door))
+
+    play(act)
+
+
+async def works(stage: Stage, door: Door) -> bool:
+    try:
+        await stage.connect(door)
+    except ConnectionResetError:
+        return False
+    return True
 
 
 def test_sticky_doors_send_one_client_to_one_target() -> None:

@@ -141,11 +141,17 @@ def test_a_process_that_is_gone_has_no_flows() -> None:
 
 
 def test_a_descriptor_that_has_become_another_socket_is_left_alone() -> None:
-    one, other = socket.socketpair()
-    with one, other:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listening,
+        socket.create_connection(listening.getsockname()) as one,
+        listening.accept()[0] as other,
+    ):
         inode = os.fstat(one.fileno()).st_ino
         assert resets.sockets(os.getpid())[inode] == one.fileno()
         assert resets.reset(os.getpid(), {inode + 10_000_000: one.fileno()}) == 0
         assert resets.reset(os.getpid(), {inode: 1_000_000}) == 0
         one.send(b"x")
         assert other.recv(1) == b"x"
+        assert resets.reset(os.getpid(), {inode: one.fileno()}) == 1
+        with pytest.raises(ConnectionResetError):
+            other.recv(1)

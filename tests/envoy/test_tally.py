@@ -6,10 +6,12 @@ import asyncio
 import contextlib
 import socket
 import struct
+from dataclasses import replace
 
 from envoy_stage import BALANCER, PATIENCE, Stage, Target, a_door, free_port, play, until
 
 from sidedoor.counters.model import NONE, Counts
+from sidedoor.dataplane.admission import Admission
 from sidedoor.dataplane.desired import Door
 from sidedoor.dataplane.envoy import tally
 from sidedoor.dataplane.envoy.admin import Admin
@@ -23,6 +25,20 @@ def reset(writer: asyncio.StreamWriter) -> None:
 async def until_the_end(reader: asyncio.StreamReader) -> None:
     with contextlib.suppress(ConnectionError):
         await asyncio.wait_for(reader.read(), PATIENCE)
+
+
+NOBODY = Admission(blocks=(), ruled=True)
+
+
+async def lets_in(stage: Stage, door: Door) -> bool:
+    """Whether a client reaches the target."""
+    reader, writer = await stage.open(door)
+    try:
+        return await asyncio.wait_for(reader.readline(), PATIENCE) == b"one\n"
+    except ConnectionError:
+        return False
+    finally:
+        writer.close()
 
 
 class Counter:
@@ -92,6 +108,35 @@ def test_each_way_in_which_a_connection_goes_is_counted() -> None:
             await without_target()
             await counter.expect(opened=1, closed=1, given_up=1)
             await others.expect()
+
+    play(act)
+
+
+def test_clients_that_the_rules_turn_away_are_dropped_and_new_rules_begin_no_count_anew() -> None:
+    async def act(stage: Stage) -> None:
+        door = a_door()
+        stage.balancer(await stage.target("one"))
+        owner = stage.endpoint(door)
+        stage.ads.complete()
+        await stage.settled(BALANCER, owner)
+        async with Admin(stage.envoy.admin_path) as admin:
+            counter = Counter(admin, door)
+            flow = await stage.connect(door)
+            await counter.expect(opened=1, established=1, bytes=len("one\n"))
+            await stage.settled(stage.endpoint(replace(door, admission=NOBODY)))
+            let_in = 0
+            while await lets_in(stage, door):  # Envoy's workers take up the rules a moment after the acknowledgement.
+                let_in += 1
+            assert await flow.echoes("still here")
+            flow.writer.close()
+            ended = 1 + let_in
+            await counter.expect(
+                opened=let_in,
+                established=let_in,
+                closed=ended,
+                dropped=1,
+                bytes=let_in * len("one\n") + 2 * len("still here\n"),
+            )
 
     play(act)
 

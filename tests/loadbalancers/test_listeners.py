@@ -102,8 +102,7 @@ def test_an_action_is_shown_with_the_order_and_the_weight_that_it_was_given(site
     ("request_", "error", "reason"),
     [
         ({"Protocol": None}, errors.ValidationError, "protocol must be specified"),
-        ({"Protocol": "TLS"}, errors.UnsupportedProtocol, "TLS are not supported yet; use TCP"),
-        ({"Protocol": "UDP"}, errors.UnsupportedProtocol, "UDP are not supported yet; use TCP"),
+        ({"Protocol": "TLS"}, errors.ValidationError, "A certificate must be specified for TLS listeners"),
         ({"Protocol": "HTTP"}, errors.ValidationError, "Listener protocol 'HTTP' must be one of 'UDP, TCP, TLS, TCP_UDP'"),
         ({"Protocol": "GENEVE"}, errors.ValidationError, "Listener protocol 'GENEVE' must be one of"),
         (

@@ -6,7 +6,8 @@ import pytest
 from load_balancer_site import Site
 
 from sidedoor import errors
-from sidedoor.loadbalancers.ssl_policies import POLICIES, PREFERENCE, describe_ssl_policies
+from sidedoor.loadbalancers.ssl_policies import describe_ssl_policies
+from sidedoor.loadbalancers.tls_policies import POLICIES, PREFERENCE
 
 
 def names(answer: dict[str, Any]) -> list[str]:

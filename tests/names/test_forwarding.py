@@ -20,7 +20,7 @@ import pytest
 from dns_authority import Authority, authority
 from sidedoor.names import forwarding, outside, server
 from sidedoor.names.forwarding import Forwarder, Server
-from sidedoor.names.outside import Outside
+from sidedoor.names.outside import Outside, OutsideEnded
 from sidedoor.names.server import Forward, Resolver
 
 OURS, OTHERS = "one.vpce.amazonaws.com", "www.example.net"
@@ -303,6 +303,8 @@ def test_a_process_outside_that_was_killed_answers_nothing_and_holds_nobody_up()
             await until(lambda: upstream.asked)
             os.kill(asked_outside.pid or 0, signal.SIGKILL)
             assert await waiting is None
+            with pytest.raises(OutsideEnded, match="start this one again"):
+                await asked_outside.run()
             assert await asked_outside.ask(question().to_wire()) is None
 
     run(act)

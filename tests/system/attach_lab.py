@@ -90,6 +90,12 @@ class Workshop:
     def interface(self) -> tuple[str, str]:
         return self.lab.consumer.workload(AZ1)
 
+    def admit(self, cidr: str) -> None:
+        """Has the endpoint's security group let in what comes from there, group or no group."""
+        group = self.endpoint["Groups"][0]["GroupId"]
+        rule = {"IpProtocol": "tcp", "FromPort": PORT, "ToPort": PORT, "IpRanges": [{"CidrIp": cidr}]}
+        self.lab.consumer.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[rule])
+
     # --- the host's things ----------------------------------------------------------------------------------------
 
     def name(self) -> str:

@@ -22,6 +22,11 @@ ANY_EVENT = ["Connect", "Accept", "Reject", "Delete"]
 _NUMBERS = itertools.count(100_000_000_001)
 
 
+def attributes_of(named: dict[str, str]) -> list[dict[str, str]]:
+    """``stickiness__enabled="true"`` as ELBv2 has it."""
+    return [{"Key": name.replace("__", "."), "Value": value} for name, value in named.items()]
+
+
 def root(account: str) -> str:
     return f"arn:aws:iam::{account}:root"
 
@@ -102,30 +107,50 @@ class Lab:
         subnets = [self.provider.subnet(zone_id) for zone_id in zone_ids or (AZ1,)]
         request = {"Name": next(self._names), "Type": "network", "Scheme": "internal", "Subnets": subnets}
         balancer: str = self.provider.elb.create_load_balancer(**request)["LoadBalancers"][0]["LoadBalancerArn"]
-        for name, value in attributes.items():
-            changed = [{"Key": name.replace("__", "."), "Value": value}]
+        if attributes:
+            changed = attributes_of(attributes)
             self.provider.elb.modify_load_balancer_attributes(LoadBalancerArn=balancer, Attributes=changed)
         if servers:
             self._listen(balancer, servers)
         return balancer
 
     def _listen(self, balancer: str, servers: list[Server]) -> None:
+        group = self.group([{"Id": server.address} for server in servers], proxy_protocol_v2__enabled="true")
+        self.listener(balancer, group)
+        self.healthy(group)
+
+    def group(
+        self,
+        targets: list[dict[str, Any]],
+        port: int = APPLICATION_PORT,
+        check: dict[str, Any] | None = None,
+        **attributes: str,
+    ) -> str:
+        """The ARN of a new target group with these targets. ``check``: what its health checks have of their own."""
         elb = self.provider.elb
-        group = elb.create_target_group(
-            Name=next(self._names), Protocol="TCP", Port=APPLICATION_PORT, VpcId=self.provider.vpc, TargetType="ip",
-            HealthCheckIntervalSeconds=5, HealthyThresholdCount=2, UnhealthyThresholdCount=2,
-        )["TargetGroups"][0]["TargetGroupArn"]  # fmt: skip
-        proxy = [{"Key": "proxy_protocol_v2.enabled", "Value": "true"}]
-        elb.modify_target_group_attributes(TargetGroupArn=group, Attributes=proxy)
-        elb.register_targets(TargetGroupArn=group, Targets=[{"Id": server.address} for server in servers])
+        checks = {"HealthCheckIntervalSeconds": 5, "HealthyThresholdCount": 2, "UnhealthyThresholdCount": 2, **(check or {})}
+        request = {"Name": next(self._names), "Protocol": "TCP", "Port": port, "VpcId": self.provider.vpc, "TargetType": "ip"}
+        group: str = elb.create_target_group(**request, **checks)["TargetGroups"][0]["TargetGroupArn"]
+        if attributes:
+            elb.modify_target_group_attributes(TargetGroupArn=group, Attributes=attributes_of(attributes))
+        if targets:
+            elb.register_targets(TargetGroupArn=group, Targets=targets)
+        return group
+
+    def listener(self, balancer: str, group: str, port: int = PORT) -> str:
         forward = {"Type": "forward", "TargetGroupArn": group}
-        elb.create_listener(LoadBalancerArn=balancer, Protocol="TCP", Port=PORT, DefaultActions=[forward])
+        request = {"LoadBalancerArn": balancer, "Protocol": "TCP", "Port": port, "DefaultActions": [forward]}
+        arn: str = self.provider.elb.create_listener(**request)["Listeners"][0]["ListenerArn"]
+        return arn
 
-        def healthy() -> bool:
-            found = elb.describe_target_health(TargetGroupArn=group)["TargetHealthDescriptions"]
-            return {one["TargetHealth"]["State"] for one in found} == {"healthy"}
+    def healthy(self, group: str) -> None:
+        """Waits until the group's targets are, those aside whose zone the load balancer has no node in."""
 
-        until(healthy, "the servers are healthy")
+        def all_are() -> bool:
+            found = self.provider.elb.describe_target_health(TargetGroupArn=group)["TargetHealthDescriptions"]
+            return {one["TargetHealth"]["State"] for one in found} - {"unused"} == {"healthy"}
+
+        until(all_are, "the servers are healthy")
 
     def service(self, *balancers: str, allow: str | None = "consumer", **request: Any) -> dict[str, Any]:
         """A new service, without acceptance unless asked for, to which the consumer may connect unless told otherwise."""

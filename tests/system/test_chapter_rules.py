@@ -14,6 +14,7 @@ import pytest
 from botocore.exceptions import ClientError
 from rules_lab import ANY_EVENT, AZ1, AZ2, AZ3, PORT, PROGRAMS, Account, Lab, root
 
+from sidedoor.dataplane import source_ports
 from sidedoor.demo.system import System, running, until
 
 MOST_CONNECTIONS = 4
@@ -165,8 +166,8 @@ def test_R11_in_one_zone_an_endpoint_connects_to_one_load_balancer_of_several(la
 
 def test_R12_connections_beyond_the_limit_of_a_target_fail_and_another_target_is_the_cure(lab: Lab) -> None:
     """On AWS the limit is 55,000; the server under test was told a smaller one."""
-    if lab.system.placement["mode"] == "loopback":
-        pytest.skip("the limit is the size of a port range, and in the loopback placement the host's ports are not ours to set")
+    if lab.system.placement["mode"] == "loopback" and source_ports.of_sockets(MOST_CONNECTIONS, own_network=False) is None:
+        pytest.skip("the limit is the size of a port range: in the loopback placement a socket has its own since Linux 6.3")
     first = lab.server()
     balancer = lab.balancer(servers=[first])
     endpoint = lab.available(lab.endpoint(lab.service(balancer)))

@@ -171,7 +171,7 @@ def test_exec_of_what_is_no_interface_or_no_program_is_refused_in_a_sentence(str
 
 def test_the_doctor_says_of_everything_whether_and_why_not() -> None:
     findings = json.loads(sidedoor("doctor", "--json").stdout)
-    assert [one["name"] for one in findings][-2:] == ["Envoy", "loopback placement"]
+    assert [one["name"] for one in findings][-3:] == ["Envoy", "55,000 connections to a target", "loopback placement"]
     assert all(one["ok"] or one["reason"] for one in findings)
     lines = sidedoor("doctor").stdout.splitlines()
     assert [line.split()[0] for line in lines] == ["yes" if one["ok"] else "no" for one in findings]

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from rules_lab import AZ1, Lab
+from rules_lab import AZ1, Account, Lab
 
 from sidedoor.demo.system import System, processes_of, running, until
 
@@ -97,76 +97,103 @@ def scraped(system: System, labels: dict[str, str]) -> dict[str, float]:
     return {one.name: one.value for one in samples if labels.items() <= one.labels.items()}
 
 
-def test_connections_bytes_and_refusals_are_counted_exactly(system: System, road: Road) -> None:
-    provider, consumer = road.lab.provider, road.lab.consumer
-    endpoint = {"account_id": consumer.id, "vpc_endpoint_id": road.endpoint["VpcEndpointId"], "vpc_id": consumer.vpc}
-    service = {"account_id": provider.id, "service_id": road.service["ServiceId"], "load_balancer_arn": road.balancer}
-    balancer = {"account_id": provider.id, "load_balancer": road.balancer.partition(":loadbalancer/")[2]}
-    began = datetime.now(UTC)
-    talk = road.talk()
-    assert [talk.does(f"open {BYTES}") for _ in range(LIMIT)] == ["echoed"] * LIMIT
-    assert talk.does(f"open {BYTES}") in ("closed", "ConnectionResetError", "BrokenPipeError")
-    until(
-        lambda: scraped(system, balancer).get("aws_networkelb_port_allocation_error_count_total") == 1,
-        "the refusal is counted",
-    )
-    both_ways = 2 * BYTES * LIMIT
-    assert scraped(system, endpoint | {"endpoint_type": "Interface", "subnet_id": consumer.subnet()}) == {
+@dataclass
+class Traffic:
+    """``LIMIT`` connections of ``BYTES`` each way that are open, and one more for which there was no port."""
+
+    road: Road
+    talk: Talk
+    began: datetime
+
+    @property
+    def balancer(self) -> dict[str, str]:
+        return {"load_balancer": self.road.balancer.partition(":loadbalancer/")[2], "account_id": self.road.lab.provider.id}
+
+
+@pytest.fixture(scope="module")
+def traffic(system: System, road: Road) -> Iterator[Traffic]:
+    made = Traffic(road, road.talk(), datetime.now(UTC))
+    assert [made.talk.does(f"open {BYTES}") for _ in range(LIMIT)] == ["echoed"] * LIMIT
+    assert made.talk.does(f"open {BYTES}") in ("closed", "ConnectionResetError", "BrokenPipeError")
+    refused = "aws_networkelb_port_allocation_error_count_total"
+    until(lambda: scraped(system, made.balancer).get(refused), "the refusal is counted")
+    yield made
+    made.talk.program.communicate()
+
+
+BOTH_WAYS = 2 * BYTES * LIMIT
+
+
+def test_an_endpoints_connections_and_bytes_are_counted_exactly(system: System, traffic: Traffic) -> None:
+    consumer, endpoint_id = traffic.road.lab.consumer, traffic.road.endpoint["VpcEndpointId"]
+    labels = {"account_id": consumer.id, "vpc_endpoint_id": endpoint_id, "vpc_id": consumer.vpc}
+    assert scraped(system, labels | {"endpoint_type": "Interface", "subnet_id": consumer.subnet()}) == {
         "aws_privatelinkendpoints_active_connections": LIMIT,
         "aws_privatelinkendpoints_new_connections_total": LIMIT,
-        "aws_privatelinkendpoints_bytes_processed_total": both_ways,
+        "aws_privatelinkendpoints_bytes_processed_total": BOTH_WAYS,
         "aws_privatelinkendpoints_packets_dropped_total": 0,
         "aws_privatelinkendpoints_rst_packets_received_total": 1,
     }
-    assert scraped(system, service | {"vpc_endpoint_id": road.endpoint["VpcEndpointId"]}) == {
+
+
+def test_a_services_connections_and_bytes_are_counted_by_endpoint_and_load_balancer(system: System, traffic: Traffic) -> None:
+    road = traffic.road
+    service = {"account_id": road.lab.provider.id, "service_id": road.service["ServiceId"]}
+    of_endpoint = {"load_balancer_arn": road.balancer, "vpc_endpoint_id": road.endpoint["VpcEndpointId"]}
+    assert scraped(system, service | of_endpoint) == {
         "aws_privatelinkservices_active_connections": LIMIT,
         "aws_privatelinkservices_new_connections_total": LIMIT,
-        "aws_privatelinkservices_bytes_processed_total": both_ways,
+        "aws_privatelinkservices_bytes_processed_total": BOTH_WAYS,
         "aws_privatelinkservices_rst_packets_sent_total": 1,
     }
-    assert scraped(system, {"service_id": road.service["ServiceId"]})["aws_privatelinkservices_endpoints_count"] == 1
-    zone = road.lab.provider.ec2.describe_availability_zones(ZoneIds=[AZ1])["AvailabilityZones"][0]["ZoneName"]
-    assert scraped(system, balancer | {"availability_zone": zone}) == {
+    assert scraped(system, service)["aws_privatelinkservices_endpoints_count"] == 1
+
+
+def test_a_refused_connection_is_one_port_allocation_error_of_the_load_balancer(system: System, traffic: Traffic) -> None:
+    zone = traffic.road.lab.provider.ec2.describe_availability_zones(ZoneIds=[AZ1])["AvailabilityZones"][0]["ZoneName"]
+    assert scraped(system, traffic.balancer | {"availability_zone": zone}) == {
         "aws_networkelb_active_flow_count": LIMIT,
         "aws_networkelb_new_flow_count_total": LIMIT,
-        "aws_networkelb_processed_bytes_total": both_ways,
+        "aws_networkelb_processed_bytes_total": BOTH_WAYS,
         "aws_networkelb_port_allocation_error_count_total": 1,
         "aws_networkelb_tcp_client_reset_count_total": 0,
         "aws_networkelb_tcp_target_reset_count_total": 0,
         "aws_networkelb_tcp_elb_reset_count_total": 0,
     }
-    hosts = scraped(system, balancer | {"target_group": road.group.rpartition(":")[2]})
+    hosts = scraped(system, traffic.balancer | {"target_group": traffic.road.group.rpartition(":")[2]})
     assert hosts == {"aws_networkelb_healthy_host_count": 1, "aws_networkelb_un_healthy_host_count": 0}
-    assert [talk.does(verb) for verb in ("reset", "close", "close", "close")] == ["ended"] * LIMIT
-    until(lambda: scraped(system, balancer)["aws_networkelb_active_flow_count"] == 0, "nothing is open")
-    assert scraped(system, balancer)["aws_networkelb_tcp_client_reset_count_total"] == 1
-    talk.program.communicate()
 
+
+def test_cloudwatch_is_told_the_same_numbers_to_each_account_its_own(system: System, traffic: Traffic) -> None:
+    assert [traffic.talk.does(verb) for verb in ("reset", "close", "close", "close")] == ["ended"] * LIMIT
+    until(lambda: scraped(system, traffic.balancer)["aws_networkelb_active_flow_count"] == 0, "nothing is open")
+    assert scraped(system, traffic.balancer)["aws_networkelb_tcp_client_reset_count_total"] == 1
     # An agent that ends tells the minute that is not over.
     (agent,) = (one for one in processes_of(system.state) if " agent --state" in one.command)
     os.kill(agent.pid, signal.SIGTERM)
-    cloudwatch = consumer.client("cloudwatch")
-    asked = {
-        "Namespace": "AWS/PrivateLinkEndpoints", "StartTime": began - timedelta(minutes=1),
-        "EndTime": began + timedelta(hours=1),
-        "Period": 3600, "Statistics": ["Sum", "Maximum"],
-        "Dimensions": [
-            {"Name": "Endpoint Type", "Value": "Interface"}, {"Name": "Service Name", "Value": road.service["ServiceName"]},
-            {"Name": "VPC Endpoint Id", "Value": road.endpoint["VpcEndpointId"]}, {"Name": "VPC Id", "Value": consumer.vpc},
-        ],
+    consumer = traffic.road.lab.consumer
+    endpoint = {
+        "Endpoint Type": "Interface", "Service Name": traffic.road.service["ServiceName"],
+        "VPC Endpoint Id": traffic.road.endpoint["VpcEndpointId"], "VPC Id": consumer.vpc,
     }  # fmt: skip
 
-    def statistics(client: Any, name: str, **other: Any) -> list[dict[str, Any]]:
-        points: list[dict[str, Any]] = client.get_metric_statistics(**asked | {"MetricName": name} | other)["Datapoints"]
-        return points
+    def values(account: Account, statistic: str, namespace: str, name: str, dimensions: dict[str, str]) -> list[float]:
+        answer = account.client("cloudwatch").get_metric_statistics(
+            Namespace=namespace, MetricName=name, Dimensions=[{"Name": key, "Value": one} for key, one in dimensions.items()],
+            StartTime=traffic.began - timedelta(minutes=1), EndTime=traffic.began + timedelta(hours=1), Period=60,
+            Statistics=[statistic],
+        )  # fmt: skip
+        return [point[statistic] for point in answer["Datapoints"]]
 
-    until(lambda: sum(one["Sum"] for one in statistics(cloudwatch, "NewConnections")) == LIMIT, "CloudWatch knows them")
-    assert sum(one["Sum"] for one in statistics(cloudwatch, "BytesProcessed")) == both_ways
-    assert max(one["Maximum"] for one in statistics(cloudwatch, "ActiveConnections")) == LIMIT
-    of_balancer = {
-        "Namespace": "AWS/NetworkELB", "Dimensions": [{"Name": "LoadBalancer", "Value": balancer["load_balancer"]}]
-    }  # fmt: skip
-    theirs = provider.client("cloudwatch")
-    assert sum(one["Sum"] for one in statistics(theirs, "PortAllocationErrorCount", **of_balancer)) == 1
-    assert sum(one["Sum"] for one in statistics(theirs, "TCP_Client_Reset_Count", **of_balancer)) == 1
-    assert statistics(cloudwatch, "PortAllocationErrorCount", **of_balancer) == []
+    def of_endpoint(name: str, statistic: str = "Sum") -> list[float]:
+        return values(consumer, statistic, "AWS/PrivateLinkEndpoints", name, endpoint)
+
+    def of_balancer(account: Account, name: str) -> list[float]:
+        return values(account, "Sum", "AWS/NetworkELB", name, {"LoadBalancer": traffic.balancer["load_balancer"]})
+
+    until(lambda: sum(of_endpoint("NewConnections")) == LIMIT, "CloudWatch knows them")
+    assert sum(of_endpoint("BytesProcessed")) == BOTH_WAYS
+    assert max(of_endpoint("ActiveConnections", "Maximum")) == LIMIT
+    assert sum(of_balancer(traffic.road.lab.provider, "PortAllocationErrorCount")) == 1
+    assert sum(of_balancer(traffic.road.lab.provider, "TCP_Client_Reset_Count")) == 1
+    assert of_balancer(consumer, "PortAllocationErrorCount") == []

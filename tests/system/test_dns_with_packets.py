@@ -6,6 +6,8 @@ Those are answered by a server outside (``--forward-dns``), to which the VPC its
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +18,7 @@ import pytest
 from rules_lab import AZ1, AZ2, Lab
 
 from dns_authority import Authority, dns_server
-from sidedoor.demo.system import System, running
+from sidedoor.demo.system import System, processes_of, running, until
 
 ASK = Path(__file__).with_name("ask_resolver.py")
 OTHERS = "www.example.net"
@@ -80,3 +82,27 @@ def test_an_answer_that_is_too_long_for_udp_comes_over_tcp(site: Site) -> None:
     said = site.ask(OTHERS, "TXT", "fallback")
     assert said["over tcp"]
     assert len(said["records"]) == 5
+
+
+def test_names_are_answered_again_when_the_process_that_forwards_them_was_killed(site: Site) -> None:
+    os.kill(_forwarding(site.system), signal.SIGKILL)
+    site.outside.texts[OTHERS] = ["again"]
+
+    def answered() -> bool:
+        """The agent starts anew with it, and until then there is no resolver."""
+        try:
+            return bool(site.ask(OTHERS, "TXT")["records"] == ['"again"'])
+        except AssertionError:
+            return False
+
+    until(answered, "somebody else is asked again", 40)
+    assert site.ask(site.names[0], "A")["records"] == site.addresses
+
+
+def _forwarding(system: System) -> int:
+    """The process that forwards questions: a child of this system's agent."""
+    (agent,) = (one.pid for one in processes_of(system.state) if " agent " in one.command and " exec " not in one.command)
+    for child in Path(f"/proc/{agent}/task/{agent}/children").read_text().split():
+        if b"sidedoor.names.outside" in Path(f"/proc/{child}/cmdline").read_bytes():
+            return int(child)
+    raise AssertionError("there is no such process")

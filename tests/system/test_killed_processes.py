@@ -13,10 +13,11 @@ from typing import Any
 import botocore.exceptions
 import httpx
 import pytest
+from parts import kill, part
 
 from sidedoor.demo.play import PORT, Play
 from sidedoor.demo.screen import Screen
-from sidedoor.demo.system import Process, System, processes_of, running, until
+from sidedoor.demo.system import running, until
 
 ZONE = "use1-az1"
 
@@ -34,18 +35,6 @@ def play(network: str) -> Iterator[Play]:
         yield staged
 
 
-def part(system: System, name: str) -> Process:
-    """The process of one part: serve, agent or envoy."""
-    marks = {"serve": " serve --state", "agent": " agent --state", "envoy": "envoy.json"}
-
-    def found() -> Process | None:
-        return next(
-            (one for one in processes_of(system.state) if marks[name] in one.command and " exec " not in one.command), None
-        )
-
-    return until(found, f"{name} runs")
-
-
 def watch(play: Play) -> Popen[str]:
     interface = play.consumer.interfaces[ZONE]["NetworkInterfaceId"]
     program = play.system.start(interface, sys.executable, "-m", "sidedoor.demo.client", "watch", play.names[1], str(PORT))
@@ -60,13 +49,6 @@ def progress(program: Popen[str]) -> int:
     assert text and "open" in json.loads(text), f"the transfer ended: {text}"
     last: int = json.loads(text)["last"]
     return last
-
-
-def kill(play: Play, name: str) -> None:
-    """SIGKILLs a part and waits until another process does its work."""
-    before = part(play.system, name)
-    os.kill(before.pid, signal.SIGKILL)
-    until(lambda: part(play.system, name).pid != before.pid, f"{name} is started again")
 
 
 def described(play: Play) -> dict[str, Any]:
@@ -92,7 +74,7 @@ def answers_again(play: Play) -> bool:
 
 def test_a_transfer_survives_the_death_of_the_control_plane(play: Play) -> None:
     before, transfer = described(play), watch(play)
-    kill(play, "serve")
+    kill(play.system, "serve")
     reached = progress(transfer)
     until(lambda: answers_again(play), "the API answers again")
     assert progress(transfer) > reached
@@ -120,7 +102,7 @@ def impatient(play: Play) -> Any:
 
 def test_a_transfer_survives_the_death_of_the_agent(play: Play) -> None:
     before, transfer, envoy = described(play), watch(play), part(play.system, "envoy")
-    kill(play, "agent")
+    kill(play.system, "agent")
     reached = progress(transfer)
     until(lambda: play.system.plan() == [], "the new agent finds everything as it should be")
     assert part(play.system, "envoy").pid == envoy.pid
@@ -131,7 +113,7 @@ def test_a_transfer_survives_the_death_of_the_agent(play: Play) -> None:
 
 def test_new_connections_work_again_after_the_death_of_envoy(play: Play) -> None:
     before, transfer = described(play), watch(play)
-    kill(play, "envoy")
+    kill(play.system, "envoy")
     output, _ = transfer.communicate(timeout=20)
     assert "end" in json.loads(output.splitlines()[-1])
     interface = play.consumer.interfaces[ZONE]["NetworkInterfaceId"]

@@ -63,7 +63,7 @@ def test_a_call_reaches_its_operation_and_its_answer_comes_back(server: Server, 
     assert server.invocations == [
         Invocation(
             service="cloudwatch", operation="GetMetricData", region="us-east-1", caller=CALLER, request_id=request_id,
-            params=QUERY, source="127.0.0.1",
+            params=QUERY, source="127.0.0.1", user_agent=f"python-httpx/{httpx.__version__}",
         )
     ]  # fmt: skip
 

@@ -60,7 +60,7 @@ def test_a_call_reaches_its_operation_and_its_answer_comes_back(server: Server) 
     assert server.invocations == [
         Invocation(
             service="ec2", operation="DescribeVpcs", region="eu-west-1", caller=CALLER, request_id=request_id,
-            params={"VpcIds": ["vpc-1"]}, source="127.0.0.1",
+            params={"VpcIds": ["vpc-1"]}, source="127.0.0.1", user_agent=f"python-httpx/{httpx.__version__}",
         )
     ]  # fmt: skip
 

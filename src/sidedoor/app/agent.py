@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
+from sidedoor import open_files
 from sidedoor.app.placement import Placement
 from sidedoor.app.signals import stopping
 from sidedoor.dataplane import host
@@ -17,11 +18,12 @@ from sidedoor.dataplane.cache import Cache
 from sidedoor.dataplane.driver import Driver, DriverError
 from sidedoor.dataplane.envoy.admin import Admin
 from sidedoor.dataplane.envoy.ads import AdsServer
+from sidedoor.dataplane.envoy.bootstrap import connections
 from sidedoor.dataplane.envoy.process import EnvoyError, EnvoyProcess
 from sidedoor.dataplane.feed import Feed
 from sidedoor.dataplane.netns import holder
 from sidedoor.dataplane.reports import Reports
-from sidedoor.names.outside import Outside
+from sidedoor.names.outside import Outside, OutsideEnded
 from sidedoor.settings import HOST, Settings, SettingsError, server_address
 
 log = logging.getLogger(__name__)
@@ -58,7 +60,8 @@ def enter_placement(settings: Settings) -> Placement:
             f"What stands of {settings.state} has the placement {earlier}, not {placement}: "
             f"end it with `sidedoor up --network {earlier.mode}` first, or choose another --state directory."
         )
-    placement.write(settings)
+    if placement != earlier:  # An agent that comes again writes nothing: the disk may be full.
+        placement.write(settings)
     if placement.user_namespace:
         try:
             holder.enter(holder.ensure_holder(settings.run))
@@ -88,13 +91,14 @@ async def run(settings: Settings, placement: Placement, outside: Outside | None 
     except DriverError as error:
         raise SettingsError(f"{error}: `sidedoor doctor` says what this host can do.") from error
     except ExceptionGroup as group:
-        failures = group.subgroup(EnvoyError)
+        failures = group.subgroup((EnvoyError, OutsideEnded))
         if failures is None:
             raise
         raise SettingsError(str(failures.exceptions[0])) from group
 
 
 async def _run(settings: Settings, placement: Placement, outside: Outside | None, stopped: asyncio.Event) -> None:
+    _allow_files(settings.connections_per_target)
     chosen = driver(settings, placement)
     await asyncio.to_thread(chosen.start)
     feed = Feed(settings.control_socket)
@@ -122,6 +126,7 @@ async def _run(settings: Settings, placement: Placement, outside: Outside | None
             tasks.create_task(attaching.run(), name="attaching"),
             tasks.create_task(reports.run(), name="reports"),
             tasks.create_task(feed.follow(revision, agent.handle), name="feed"),
+            *([tasks.create_task(outside.run(), name="outside")] if outside is not None else ()),
             tasks.create_task(bookkeeper.run(), name="bookkeeper"),
         ]
         await stopped.wait()
@@ -138,6 +143,14 @@ async def _run(settings: Settings, placement: Placement, outside: Outside | None
         await _take_down(settings, placement, chosen, envoy)
     cache.close()
     log.info("the agent has ended", extra={"action": "agent.ended", "kept": settings.keep_dataplane})
+
+
+def _allow_files(connections_per_target: int) -> None:
+    """Envoy gets as many open files as this process has."""
+    files = open_files.raise_limit()
+    if connections(files) < connections_per_target:
+        why = host.why_few_files(files, connections_per_target)
+        log.warning("not all connections fit: %s", why, extra={"action": "agent.open_files"})
 
 
 def _attachments(settings: Settings) -> AttachmentFiles:

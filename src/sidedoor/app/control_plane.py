@@ -23,7 +23,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from sidedoor import call
+from sidedoor import call, open_files
 from sidedoor.agents import Agents
 from sidedoor.api import OPERATIONS
 from sidedoor.app import delivery
@@ -194,6 +194,7 @@ def opened(settings: Settings) -> Iterator[Store]:
 def run(settings: Settings) -> None:
     """``serve`` on an event loop in C (decision 0009)."""
     gc.set_threshold(GARBAGE_OBJECTS, 20, 20)
+    open_files.raise_limit()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(serve(settings))
 

@@ -5,8 +5,10 @@ Rule: what is told says whose it is. By the time that a number arrives the recor
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 from enum import StrEnum
+from operator import add, attrgetter, sub
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +31,11 @@ class Counts:
     given_up: int = 0
 
     def __add__(self, other: Counts) -> Counts:
-        return Counts(*(one + another for one, another in zip(astuple(self), astuple(other), strict=True)))
+        return Counts(*map(add, _numbers(self), _numbers(other)))
 
     def since(self, before: Counts) -> Counts:
         """What came to it. Counters of one door begin anew together: where one fell, all did."""
-        growth = [one - another for one, another in zip(astuple(self), astuple(before), strict=True)]
+        growth = tuple(map(sub, _numbers(self), _numbers(before)))
         return self if min(growth) < 0 else Counts(*growth)
 
     @property
@@ -41,6 +43,8 @@ class Counts:
         """How many connections there are."""
         return max(0, self.opened - self.closed)
 
+
+_numbers: Callable[[Counts], tuple[int, ...]] = attrgetter(*(one.name for one in fields(Counts)))
 
 NONE = Counts()
 

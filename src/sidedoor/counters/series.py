@@ -87,7 +87,10 @@ class _Sum:
 
     def add(self, flow: Flow) -> None:
         self.counts += flow.counts
-        self.open = [one + another for one, another in zip_longest(self.open, flow.open, fillvalue=0)]
+        if any(flow.open):
+            self.open = [one + another for one, another in zip_longest(self.open, flow.open, fillvalue=0)]
+        elif len(flow.open) > len(self.open):
+            self.open += [0] * (len(flow.open) - len(self.open))
 
 
 def data(minute: Minute) -> Iterator[Datum]:

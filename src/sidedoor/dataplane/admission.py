@@ -37,6 +37,9 @@ class Admission:
     ruled: bool
 
 
+CLOSED = Admission(blocks=(), ruled=False)
+
+
 def by_all(wanted: Wanted, asked: Iterable[Collection[str]], vpc_id: str, port: int) -> Admission:
     """Whom each of these sets of security groups lets in, of the clients of this VPC, to this TCP port."""
     found, ruled = EVERYBODY, True

@@ -25,6 +25,7 @@ from sidedoor.dataplane.driver import Driver, DriverError
 from sidedoor.dataplane.envoy.ads import AdsServer
 from sidedoor.dataplane.feed import Batch
 from sidedoor.dataplane.ground import Ground, nobody, utc_now
+from sidedoor.dataplane.idle import Idle
 from sidedoor.dataplane.opening import Opening
 from sidedoor.dataplane.plan import AddAddress, AddNetwork, AddSegment, AddWorkload, SetResolver, Step, plan
 from sidedoor.dataplane.reports import Reports
@@ -71,7 +72,11 @@ class Agent:
         self.balancing = Balancing(
             self._ground, connections_per_target=connections_per_target, on_zones=self._teach_those_behind
         )
-        self.opening = Opening(self._ground, self.balancing, pending_seconds=pending_seconds)
+        self._ends_idle = driver.ends_flows()
+        self.opening = Opening(
+            self._ground, self.balancing, pending_seconds=pending_seconds, envoy_ends_idle=not self._ends_idle
+        )
+        self.idle = Idle(driver, self.opening.doors, carrier)
         self._kernel = ThreadPoolExecutor(1, thread_name_prefix="kernel")
         self._dirty: set[Unit] = set()
         self._woken = asyncio.Event()
@@ -115,7 +120,10 @@ class Agent:
             touched |= self.wanted.units()
         self._ground.fresh = True
         self._revision = batch.revision
-        self._look(touched)
+        rules = {unit for unit in touched if unit.kind is UnitKind.RULES}
+        self._look(touched - rules)
+        for unit in sorted(rules):
+            await self._mend(unit)  # At once: who was shut out must not come in because some network takes its time.
         if batch.complete:
             self._cache.replace(batch.revision, [one for one in batch.changes if one[2] is not None])
         else:
@@ -149,6 +157,8 @@ class Agent:
             tasks.create_task(self._mend_for_ever(), name="mend")
             tasks.create_task(self._resync_for_ever(), name="resync")
             tasks.create_task(self.balancing.prober.run(), name="prober")
+            if self._ends_idle:
+                tasks.create_task(self.idle.run(), name="idle")
 
     async def close(self) -> None:
         await self.resolvers.close()

@@ -1,4 +1,4 @@
-"""Load balancers in place: their clusters and hosts in Envoy, the probes of their targets, and what is told of both.
+"""Load balancers in place: their clusters, hosts and certificates in Envoy, the probes of their targets, and what is told.
 
 Rule: a verdict changes the hosts alone, so that no connection to another target notices.
 """
@@ -8,11 +8,12 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
+from typing import Any
 
-from sidedoor.dataplane import desired, failover
+from sidedoor.dataplane import certificates, desired, failover, source_ports
 from sidedoor.dataplane.desired import Cluster
 from sidedoor.dataplane.ending import Ending
-from sidedoor.dataplane.envoy import resources
+from sidedoor.dataplane.envoy import resources, tls
 from sidedoor.dataplane.ground import Ground
 from sidedoor.dataplane.health import Prober
 from sidedoor.dataplane.wanted import Unit, UnitKind
@@ -54,14 +55,19 @@ class Balancing:
             return False
         return self._ground.ads.status(owner(balancer_id)).settled
 
+    def _message(self, cluster: Cluster) -> Any:
+        source, limit = self._ground.driver.locate(cluster.vpc_id, cluster.source), self._connections_per_target
+        ports = source_ports.of_sockets(limit, own_network=source.namespace is not None)
+        return resources.cluster(cluster, source, limit, ports)
+
     def mend(self, balancer_id: str) -> None:
         clusters = desired.clusters(self._ground.wanted, balancer_id)
-        messages = {
-            one.name: resources.cluster(one, self._ground.driver.locate(one.vpc_id, one.source), self._connections_per_target)
-            for one in clusters
-        }
+        messages = {one.name: self._message(one) for one in clusters}
         self._clusters[balancer_id] = clusters
         self._ground.ads.set(owner(balancer_id), resources.CLUSTER, messages)
+        found = certificates.of_balancer(self._ground.wanted, balancer_id)
+        secrets = {name: tls.secret(name, one) for name, one in found.items()}
+        self._ground.ads.set(owner(balancer_id), resources.CERTIFICATE, secrets)
         self.prober.set(balancer_id, clusters)
         self._follow(balancer_id)
         self._wait_for_next_end(balancer_id)

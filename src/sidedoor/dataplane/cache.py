@@ -117,14 +117,24 @@ class Cache:
         log.error("the wanted state on disk stays as it is: %s", error, extra={"action": "cache.write_failed"})
 
     def _put_aside(self, error: Exception) -> sqlite3.Connection:
-        """Renames the file with what belongs to it, and begins a new one. Raises ``sqlite3.Error`` where that is impossible."""
+        """Renames the file with what belongs to it, and begins a new one: in memory, where the disk takes none."""
         aside = self._path.with_name(f"{self._path.name}.bad")
         log.warning("%s cannot be used and is now %s: %s", self._path, aside, error, extra={"action": "cache.put_aside"})
-        for suffix in ("", "-wal", "-shm"):
-            part = self._path.with_name(self._path.name + suffix)
-            if part.exists():
-                part.replace(aside.with_name(aside.name + suffix))
-        return _open(self._path)
+        try:
+            for suffix in ("", "-wal", "-shm"):
+                part = self._path.with_name(self._path.name + suffix)
+                if part.exists():
+                    part.replace(aside.with_name(aside.name + suffix))
+            return _open(self._path)
+        except (sqlite3.Error, OSError) as second:
+            log.error("the wanted state is kept in memory alone: %s", second, extra={"action": "cache.in_memory"})
+            return _in_memory()
+
+
+def _in_memory() -> sqlite3.Connection:
+    db = sqlite3.connect(":memory:")
+    db.executescript(_SCHEMA)
+    return db
 
 
 def _open(path: Path) -> sqlite3.Connection:

@@ -29,7 +29,11 @@ Findings = Callable[[str], Iterable[Finding]]
 States = Callable[[str], Mapping[str, HealthState]]
 """A node's interface id -> target id -> what this node found."""
 
-_KINDS = {HealthState.HEALTHY: Kind.HEALTHY, HealthState.UNHEALTHY: Kind.UNHEALTHY}
+_KINDS = {
+    HealthState.HEALTHY: Kind.HEALTHY,
+    HealthState.UNHEALTHY: Kind.UNHEALTHY,
+    HealthState.UNHEALTHY_DRAINING: Kind.UNHEALTHY,
+}
 
 
 def passages(wanted: Wanted, doors: Iterable[Door]) -> dict[str, Passage]:
@@ -75,12 +79,13 @@ def _targets(
     balancer: LoadBalancer, groups: Iterable[str], zone_id: str | None, seen: Iterable[tuple[str, HealthState]]
 ) -> dict[Population, int]:
     """Both numbers of each group that has targets here."""
-    numbers = Counter(seen)
-    there = {group_id for group_id, _ in numbers}
+    findings = list(seen)
+    numbers = Counter((group_id, _KINDS.get(state)) for group_id, state in findings)
+    there = {group_id for group_id, _ in findings}
     return {
         Population(
             kind=kind, account=balancer.account, region=balancer.region, id=balancer.id, group_id=group_id, zone_id=zone_id
-        ): numbers[group_id, state]
+        ): numbers[group_id, kind]
         for group_id in sorted(there.intersection(groups))
-        for state, kind in _KINDS.items()
+        for kind in (Kind.HEALTHY, Kind.UNHEALTHY)
     }

@@ -12,6 +12,7 @@ from datetime import datetime
 
 from sidedoor.dataplane import admission
 from sidedoor.dataplane.admission import Admission
+from sidedoor.dataplane.certificates import Tls, tls_of
 from sidedoor.dataplane.wanted import Wanted
 from sidedoor.endpoints.model import CARRIES_TRAFFIC, Endpoint, State
 from sidedoor.loadbalancers.model import (
@@ -25,6 +26,7 @@ from sidedoor.loadbalancers.model import (
     Target,
     TargetGroup,
 )
+from sidedoor.loadbalancers.tls_policies import ALPN_TO_TARGETS
 from sidedoor.networks.model import Interface, InterfaceKind, gateway_address, private_dns_name, resolver_address
 from sidedoor.networks.zones import zone_name
 from sidedoor.services.model import private_zone
@@ -128,8 +130,9 @@ class Leaving:
 class Cluster:
     """A load balancer's node with one of its target groups: the address that targets see, and the targets that it may use.
 
-    ``listener_port``: the port of the listener that forwards to the group; of several, the lowest. ``leaving``: those of the
-    targets that were deregistered. What else is here about health: see ``TargetGroup``.
+    ``listener_port``: the port of the listener that forwards to the group; of several, the lowest. ``tls``: targets are spoken
+    to in TLS, in which ``alpn`` is offered. ``leaving``: those of the targets that were deregistered. What else is here about
+    health: see ``TargetGroup``.
     """
 
     name: str
@@ -140,6 +143,8 @@ class Cluster:
     listener_port: int
     proxy_protocol: bool
     sticky: bool
+    tls: bool = False
+    alpn: tuple[str, ...] = ()
     check: HealthCheck
     candidates: tuple[Host, ...]
     zone_id: str = ""
@@ -161,14 +166,14 @@ def clusters(wanted: Wanted, balancer_id: str) -> tuple[Cluster, ...]:
     if balancer is None:
         return ()
     listeners = [wanted.listeners[one] for one in wanted.listeners_of_balancer[balancer_id]]
-    ports: dict[str, int] = {}
-    for one in listeners:
-        ports[one.target_group_id] = min(one.port, ports.get(one.target_group_id, one.port))
-    groups = [wanted.target_groups[one] for one in sorted(ports) if one in wanted.target_groups]
-    return tuple(_cluster(wanted, balancer, node, group, ports[group.id]) for node in balancer.nodes for group in groups)
+    lowest: dict[str, Listener] = {}
+    for one in sorted(listeners, key=lambda listener: listener.port):
+        lowest.setdefault(one.target_group_id, one)
+    groups = [wanted.target_groups[one] for one in sorted(lowest) if one in wanted.target_groups]
+    return tuple(_cluster(wanted, balancer, node, group, lowest[group.id]) for node in balancer.nodes for group in groups)
 
 
-def _cluster(wanted: Wanted, balancer: LoadBalancer, node: Node, group: TargetGroup, listener_port: int) -> Cluster:
+def _cluster(wanted: Wanted, balancer: LoadBalancer, node: Node, group: TargetGroup, listener: Listener) -> Cluster:
     targets = _targets(wanted, balancer, node, group)
     return Cluster(
         name=cluster_name(node.interface_id, group.id),
@@ -176,9 +181,11 @@ def _cluster(wanted: Wanted, balancer: LoadBalancer, node: Node, group: TargetGr
         node_interface_id=node.interface_id,
         source=node.address,
         target_group_id=group.id,
-        listener_port=listener_port,
+        listener_port=listener.port,
         proxy_protocol=group.proxy_protocol,
         sticky=group.source_ip_stickiness,
+        tls=group.protocol == "TLS",
+        alpn=ALPN_TO_TARGETS.get(listener.alpn_policy or "", ()),
         check=group.health_check,
         candidates=tuple(sorted(_host(one) for one in targets if one.draining_since is None)),
         zone_id=node.zone_id,
@@ -231,6 +238,7 @@ class Door:
     idle_timeout: int
     sticky: bool
     admission: Admission
+    tls: Tls | None = None
 
 
 def doors(wanted: Wanted, endpoint_id: str) -> tuple[Door, ...]:
@@ -249,7 +257,7 @@ def doors(wanted: Wanted, endpoint_id: str) -> tuple[Door, ...]:
         found += [
             _door(wanted, endpoint, interface, balancer, node, one)
             for one in listeners
-            if one.target_group_id in wanted.target_groups
+            if one.target_group_id in wanted.target_groups and one.certificate_ids <= wanted.server_certificates.keys()
         ]
     return tuple(sorted(found, key=lambda door: door.name))
 
@@ -280,6 +288,7 @@ def _door(
         idle_timeout=listener.idle_timeout,
         sticky=wanted.target_groups[listener.target_group_id].source_ip_stickiness,
         admission=_admission(wanted, endpoint, balancer, listener.port),
+        tls=tls_of(wanted, listener),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from sidedoor.dataplane.admission import Admission
 from sidedoor.dataplane.desired import Network
@@ -21,6 +21,32 @@ class Place:
 
     address: str
     namespace: str | None
+
+
+At = tuple[str, str, int]
+"""A VPC, an address in it and a port: where a door is."""
+
+
+class Sight(NamedTuple):
+    """An open flow at a place (``place``). ``silent``: the seconds since data or an acknowledgement went through; ``segments``:
+    came in so far.
+
+    What the kernel does not count as either is a keepalive of the other end's: that is a segment more, and nothing else.
+    """
+
+    place: bytes
+    cookie: bytes
+    socket_id: bytes
+    inode: int
+    silent: float
+    segments: int
+
+
+class Standing(NamedTuple):
+    """A flow that stands at a door."""
+
+    at: At
+    flow: Sight
 
 
 class DriverError(Exception):
@@ -74,6 +100,15 @@ class Driver(Protocol):
 
         ``holder``: the process whose flows are meant, and no other's. May take a while: not for an event loop.
         """
+
+    def ends_flows(self) -> bool:
+        """Whether this host lets us end any flow. Known once the placement was started."""
+
+    def standing(self, doors: Collection[At]) -> list[Standing]:
+        """The flows that stand at these doors. Raises ``OSError``. May take a while: not for an event loop."""
+
+    def end(self, standing: Collection[Standing], holder: int | None) -> None:
+        """Ends these flows, which ``holder`` has, with a reset for both ends. Raises ``OSError``. Not for an event loop."""
 
     def remove_everything(self) -> None:
         """Takes away all that carries this state directory's mark."""

@@ -14,6 +14,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
+from sidedoor import open_files
+from sidedoor.dataplane.envoy.bootstrap import connections, open_files_for
+from sidedoor.settings import CONNECTIONS_PER_TARGET
+
 _PROBE = "sidedoor.dataplane.netns.probe"
 _TIMEOUT = 20
 
@@ -41,6 +45,8 @@ class Capabilities:
     envoy: Path | None
     envoy_version: str | None
     why_no_envoy: str | None
+    why_not_all_connections: str | None
+    """Of the 55,000 that a load balancer's address may have open to one target."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,6 +78,8 @@ def capabilities() -> Capabilities:
     root, user = _check_root(), _check_user_namespace()
     best = root if root.refusal is None else user
     path, version, no_envoy = _find_envoy()
+    files = open_files.possible()
+    enough = connections(files) >= CONNECTIONS_PER_TARGET
     return Capabilities(
         can_netns_as_root=root.refusal is None,
         why_no_netns_as_root=root.refusal,
@@ -82,6 +90,15 @@ def capabilities() -> Capabilities:
         envoy=path,
         envoy_version=version,
         why_no_envoy=no_envoy,
+        why_not_all_connections=None if enough else why_few_files(files, CONNECTIONS_PER_TARGET),
+    )
+
+
+def why_few_files(files: int, wanted: int) -> str:
+    """Why Envoy cannot take ``wanted`` connections with so many open files. One sentence."""
+    return (
+        f"Envoy takes {connections(files)}, for this host allows it {files} open files and {wanted} need "
+        f"{open_files_for(wanted)}: raise the hard limit (ulimit -Hn; LimitNOFILE= of a unit, --ulimit nofile= of a container)."
     )
 
 

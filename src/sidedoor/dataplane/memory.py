@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from sidedoor.dataplane.admission import Admission
 from sidedoor.dataplane.desired import Network, Segment
-from sidedoor.dataplane.driver import Clients, DriverError, Place
+from sidedoor.dataplane.driver import At, Clients, DriverError, Place, Standing
 from sidedoor.dataplane.plan import (
     AddAddress,
     AddNetwork,
@@ -139,6 +139,15 @@ class MemoryDriver:
     def reset(self, vpc_id: str, source: str, peers: Collection[tuple[str, int]], holder: int | None) -> int:
         """Likewise."""
         return 0
+
+    def ends_flows(self) -> bool:
+        return False
+
+    def standing(self, doors: Collection[At]) -> list[Standing]:
+        return []
+
+    def end(self, standing: Collection[Standing], holder: int | None) -> None:
+        """There is none."""
 
     def remove_everything(self) -> None:
         self._networks.clear()

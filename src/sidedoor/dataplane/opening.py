@@ -10,9 +10,11 @@ import asyncio
 import itertools
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from sidedoor.dataplane import desired
+from sidedoor.dataplane.admission import CLOSED
 from sidedoor.dataplane.balancing import Balancing
 from sidedoor.dataplane.desired import Door
 from sidedoor.dataplane.driver import DriverError
@@ -30,9 +32,13 @@ def owner(endpoint_id: str) -> str:
 
 
 class Opening:
-    """``_waiting``: endpoints whose configuration Envoy has still to acknowledge, each as it was when that was made."""
+    """``_waiting``: endpoints whose configuration Envoy has still to acknowledge, each as it was when that was made.
 
-    def __init__(self, ground: Ground, balancing: Balancing, *, pending_seconds: float) -> None:
+    ``envoy_ends_idle``: False where somebody else does.
+    """
+
+    def __init__(self, ground: Ground, balancing: Balancing, *, pending_seconds: float, envoy_ends_idle: bool) -> None:
+        self._envoy_ends_idle = envoy_ends_idle
         self._ground, self._balancing = ground, balancing
         self._pending_seconds = pending_seconds
         self._waiting: dict[str, Endpoint | None] = {}
@@ -70,12 +76,20 @@ class Opening:
 
     def _listener(self, door: Door) -> Any:
         driver = self._ground.driver
-        return resources.listener(door, driver.locate(door.vpc_id, door.address), driver.seen(door.vpc_id, door.admission))
+        place, clients = driver.locate(door.vpc_id, door.address), driver.seen(door.vpc_id, door.admission)
+        return resources.listener(door, place, clients, ends_idle=self._envoy_ends_idle)
 
     def mend_rules(self, endpoint_id: str) -> None:
-        """Takes over who may come in at the doors that stand. Those that are yet to be made will have it by themselves."""
-        if endpoint_id in self._doors:
-            self.mend(endpoint_id)
+        """Takes over who may come in at the doors that stand, and nothing else: so it can be done at any moment.
+
+        A door that is yet to be made will have it by itself; one that is yet to be taken away lets nobody in any more.
+        """
+        if endpoint_id not in self._doors:
+            return
+        wanted = {one.name: one.admission for one in desired.doors(self._ground.wanted, endpoint_id)}
+        doors = tuple(replace(one, admission=wanted.get(one.name, CLOSED)) for one in self._doors[endpoint_id])
+        self._ground.ads.set(owner(endpoint_id), resources.LISTENER, {one.name: self._listener(one) for one in doors})
+        self._doors[endpoint_id] = doors
 
     def _holds(self, endpoint: Endpoint) -> bool:
         """Whether a pending endpoint has to wait still (``--pending-seconds``). One with doors that stand does not."""
@@ -141,9 +155,11 @@ class Opening:
             log.debug("no flow of %s in %s was cut: %s", address, vpc_id, error, extra={"action": "agent.cut"})
 
     def _stands(self, endpoint_id: str) -> bool:
-        """Whether the endpoint's network and the load balancers behind its doors stand too."""
+        """Whether the endpoint's network, its doors' certificates and the load balancers behind them stand too."""
         doors = self._doors.get(endpoint_id, ())
         interfaces = [self._ground.wanted.interfaces.get(one) for one in sorted({door.interface_id for door in doors})]
         balancer_ids = {one.load_balancer_id or "" if one is not None else "" for one in interfaces}
         placed = not {door.vpc_id for door in doors} & self._ground.broken
-        return placed and all(self._balancing.stands(one) for one in balancer_ids)
+        secrets = {name for door in doors if door.tls is not None for name in door.tls.names}
+        with_secrets = self._ground.ads.confirmed(resources.CERTIFICATE, secrets)
+        return placed and with_secrets and all(self._balancing.stands(one) for one in balancer_ids)

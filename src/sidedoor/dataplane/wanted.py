@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from sidedoor.endpoints.model import Endpoint
+from sidedoor.identity.model import ServerCertificate
 from sidedoor.loadbalancers.model import Listener, LoadBalancer, Target, TargetGroup
 from sidedoor.networks.model import Interface, InterfaceKind, PrefixList, SecurityGroup, SecurityGroupRule, Subnet, Vpc
 from sidedoor.services.model import Service
@@ -46,6 +47,7 @@ RECORDS: dict[str, type[Any]] = {
     "load_balancers": LoadBalancer,
     "target_groups": TargetGroup,
     "listeners": Listener,
+    "server_certificates": ServerCertificate,
     "targets": Target,
     "services": Service,
     "endpoints": Endpoint,
@@ -84,6 +86,7 @@ class Wanted:
         self.load_balancers: dict[str, LoadBalancer] = {}
         self.target_groups: dict[str, TargetGroup] = {}
         self.listeners: dict[str, Listener] = {}
+        self.server_certificates: dict[str, ServerCertificate] = {}
         self.targets: dict[str, Target] = {}
         self.services: dict[str, Service] = {}
         self.endpoints: dict[str, Endpoint] = {}
@@ -96,7 +99,9 @@ class Wanted:
         self.balancers_of_vpc = Index()
         self.listeners_of_balancer = Index()
         self.listeners_of_group = Index()
+        self.listeners_of_certificate = Index()
         self.targets_of_group = Index()
+        self.targets_of_address = Index()
         self.rules_of_security_group = Index()
         self.rules_that_refer_to = Index()
         self.interfaces_of_security_group = Index()
@@ -161,6 +166,7 @@ class Wanted:
                 for source in filter(None, (record.referenced_group_id, record.prefix_list_id)):
                     yield self.rules_that_refer_to, source
             case "load_balancers":
+                yield self.balancers_of_vpc, record.vpc_id
                 for group_id in record.group_ids:
                     yield self.balancers_of_security_group, group_id
             case "endpoints":
@@ -171,13 +177,14 @@ class Wanted:
             case "services":
                 for balancer_id in record.load_balancer_ids:
                     yield self.services_of_balancer, balancer_id
-            case "load_balancers":
-                yield self.balancers_of_vpc, record.vpc_id
             case "listeners":
                 yield self.listeners_of_balancer, record.load_balancer_id
                 yield self.listeners_of_group, record.target_group_id
+                for certificate_id in record.certificate_ids:
+                    yield self.listeners_of_certificate, certificate_id
             case "targets":
                 yield self.targets_of_group, record.target_group_id
+                yield self.targets_of_address, record.address
 
     def _touched(self, kind: str, record: Any) -> set[Unit]:
         match kind:
@@ -186,7 +193,7 @@ class Wanted:
             case "subnets":
                 return {Unit(UnitKind.NETWORK, record.vpc_id)}
             case "interfaces":
-                return {Unit(UnitKind.NETWORK, record.vpc_id)} | _holder(record) | self._admitted_as_member(record)
+                return {Unit(UnitKind.NETWORK, record.vpc_id)} | _holder(record) | self._needing(record)
             case "security_group_rules":
                 return set() if record.egress else self._guarded_by(record.group_id)
             case "prefix_lists":
@@ -199,11 +206,23 @@ class Wanted:
                 return self._balancers([record.id]) | {Unit(UnitKind.NETWORK, record.vpc_id)}
             case "listeners":
                 return self._balancers([record.load_balancer_id])
+            case "server_certificates":
+                users = [self.listeners[one] for one in self.listeners_of_certificate[record.id]]
+                return self._balancers(sorted({one.load_balancer_id for one in users}))
             case "target_groups":
                 return self._balancers(self._balancers_of_group(record.id))
             case "targets":
                 return {Unit(UnitKind.BALANCER, one) for one in self._balancers_of_group(record.target_group_id)}
         return set()
+
+    def _needing(self, interface: Interface) -> set[Unit]:
+        return self._leading_to(interface) | self._admitted_as_member(interface)
+
+    def _leading_to(self, interface: Interface) -> set[Unit]:
+        """The load balancers that have the interface's address for a target: one can be registered before it stands."""
+        groups = {self.targets[one].target_group_id for one in self.targets_of_address[interface.address]}
+        here = (one for one in groups if one in self.target_groups and self.target_groups[one].vpc_id == interface.vpc_id)
+        return {Unit(UnitKind.BALANCER, balancer) for group in here for balancer in self._balancers_of_group(group)}
 
     def _admitted_as_member(self, interface: Interface) -> set[Unit]:
         """The endpoints that let this interface in, or that may, because of a group that it is in."""

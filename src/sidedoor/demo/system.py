@@ -94,11 +94,15 @@ class System:
         config = Config(retries={"total_max_attempts": 1}, ignore_configured_endpoint_urls=True)
         return session.client(service, endpoint_url=self.url, config=config)
 
-    def start(self, interface_id: str, *command: str, log: Path | None = None) -> subprocess.Popen[str]:
-        """A program inside an interface, ended with the system at the latest. Its output goes to ``log``, or else to a pipe."""
+    def start(self, interface_id: str, *command: str, log: Path | None = None, talk: bool = False) -> subprocess.Popen[str]:
+        """A program inside an interface, ended with the system at the latest. Its output goes to ``log``, or else to a pipe.
+
+        ``talk``: its input comes from a pipe too.
+        """
         arguments = [*SIDEDOOR, "exec", "--state", str(self.state), interface_id, "--", *command]
         if log is None:
-            program = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            pipe = subprocess.PIPE
+            program = subprocess.Popen(arguments, stdin=pipe if talk else None, stdout=pipe, stderr=pipe, text=True)
         else:
             with log.open("w") as output:
                 program = subprocess.Popen(arguments, stdout=output, stderr=output, text=True)

@@ -49,3 +49,15 @@ class MalformedPolicyDocument(ApiError):
     """Syntax errors in policy."""
 
     code = "MalformedPolicyDocument"
+
+
+class MalformedCertificate(ApiError):
+    """Unable to parse certificate. Please ensure the certificate is in PEM format."""
+
+    code = "MalformedCertificate"
+
+
+class KeyPairMismatch(ApiError):
+    """The certificate and the private key do not belong together."""
+
+    code = "KeyPairMismatch"

@@ -165,3 +165,21 @@ class TooManyTags(ApiError):
     """The resource may not have more than {limit} tags"""
 
     code = "TooManyTags"
+
+
+class CertificateNotFound(ApiError):
+    """Certificate '{arn}' not found"""
+
+    code = "CertificateNotFound"
+
+
+class TooManyCertificates(ApiError):
+    """The load balancer may not have more than {limit} certificates besides its listeners' default ones"""
+
+    code = "TooManyCertificates"
+
+
+class AlpnPolicyNotFound(ApiError):
+    """The following ALPN policies do not exist: {names}"""
+
+    code = "ALPNPolicyNotFound"

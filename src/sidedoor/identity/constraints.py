@@ -11,6 +11,7 @@ from sidedoor import errors
 _NAME = re.compile(r"[A-Za-z0-9_+=,.@-]+")
 _PATH = re.compile(r"/|/[!-~]{1,510}/")
 MAX_TAGS = 50
+LONGEST_CERTIFICATE_NAME = 128
 
 
 def check_name(text: str, parameter: str, longest: int = 64) -> str:

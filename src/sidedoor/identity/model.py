@@ -108,6 +108,34 @@ class Policy:
         return f"arn:aws:iam::{self.account}:policy{self.path}{self.name}"
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ServerCertificate:
+    """A certificate for TLS, with its private key, that a user gave. ``id`` is IAM's unique id (``ASCA...``).
+
+    ``certificate``, ``chain`` and ``private_key`` are PEM. ``domains``: the names that it is for, as TLS clients ask for them.
+    ``in_use``: some listener has it; the agent is told of no other. ``private_key`` stands in no answer and in no log; it is
+    the last field, so that whoever shows the beginning of a document shows none of it.
+    """
+
+    id: str
+    version: int = 0
+    account: str
+    name: str
+    path: str
+    created: datetime
+    expires: datetime
+    domains: tuple[str, ...]
+    in_use: bool = False
+    tags: dict[str, str] = field(default_factory=dict)
+    certificate: str
+    chain: str | None = None
+    private_key: str = field(repr=False)
+
+    @property
+    def arn(self) -> str:
+        return f"arn:aws:iam::{self.account}:server-certificate{self.path}{self.name}"
+
+
 class CallerKind(StrEnum):
     ROOT = "root"
     USER = "user"

@@ -1,4 +1,7 @@
-"""The tags of users, roles, policies and instance profiles. Keys are told apart without regard to case (IAM user guide)."""
+"""The tags of users, roles, policies, instance profiles and server certificates.
+
+Keys are told apart without regard to case (IAM user guide).
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from dataclasses import replace
 
 from sidedoor import errors
 from sidedoor.call import Answer, Call, Request
-from sidedoor.identity import instance_profiles, policies, roles, users
+from sidedoor.identity import instance_profiles, policies, roles, server_certificates, users
 from sidedoor.identity.constraints import MAX_TAGS, tags_of
 from sidedoor.identity.pages import marked_page
 
@@ -86,6 +89,25 @@ def untag_instance_profile(call: Call, request: Request) -> Answer:
 def list_instance_profile_tags(call: Call, request: Request) -> Answer:
     """https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListInstanceProfileTags.html"""
     return _listed(call, request, instance_profiles.named(call, request).tags)
+
+
+def tag_server_certificate(call: Call, request: Request) -> Answer:
+    """https://docs.aws.amazon.com/IAM/latest/APIReference/API_TagServerCertificate.html"""
+    found = server_certificates.named(call, request)
+    call.tables.server_certificates.update(found, replace(found, tags=_merged(found.tags, tags_of(request))))
+    return {}
+
+
+def untag_server_certificate(call: Call, request: Request) -> Answer:
+    """https://docs.aws.amazon.com/IAM/latest/APIReference/API_UntagServerCertificate.html"""
+    found = server_certificates.named(call, request)
+    call.tables.server_certificates.update(found, replace(found, tags=_without(found.tags, request["TagKeys"])))
+    return {}
+
+
+def list_server_certificate_tags(call: Call, request: Request) -> Answer:
+    """https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListServerCertificateTags.html"""
+    return _listed(call, request, server_certificates.named(call, request).tags)
 
 
 def _merged(current: Mapping[str, str], new: Mapping[str, str]) -> dict[str, str]:

@@ -8,6 +8,7 @@ from sidedoor import errors
 
 LISTENER_PROTOCOLS = ("HTTP", "HTTPS", "UDP", "TCP", "TLS", "TCP_UDP")
 PROTOCOLS = ("HTTP", "HTTPS", "UDP", "TCP", "TLS", "TCP_UDP", "GENEVE", "QUIC", "TCP_QUIC")
+OVER_UDP = ("UDP", "TCP_UDP", "QUIC", "TCP_QUIC")
 IP_ADDRESS_TYPES = ("ipv4", "dualstack", "dualstack-without-public-ipv4")
 LOAD_BALANCER_TYPES = ("application", "network", "gateway")
 TARGET_TYPES = ("instance", "ip", "lambda", "alb")

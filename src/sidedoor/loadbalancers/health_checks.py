@@ -99,7 +99,7 @@ def _path(path: str) -> str:
 def _matcher(matcher: Mapping[str, Any], current: str) -> str:
     """``HttpCode``: statuses and ranges of them, joined by commas."""
     if matcher.get("GrpcCode"):
-        raise errors.InvalidConfigurationRequest("GRPC codes cannot be specified with the protocol TCP; use HttpCode")
+        raise errors.InvalidConfigurationRequest("GRPC codes cannot be specified with network load balancers; use HttpCode")
     text: str = matcher.get("HttpCode") or current
     for part in text.split(","):
         found = re.fullmatch(r"([0-9]{3})(?:-([0-9]{3}))?", part)

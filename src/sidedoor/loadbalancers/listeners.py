@@ -8,7 +8,8 @@ from typing import Any
 
 from sidedoor import errors, ids
 from sidedoor.call import Answer, Call, Request
-from sidedoor.loadbalancers import attributes, choices, naming, pages, tags
+from sidedoor.identity.kept_certificates import settle_use
+from sidedoor.loadbalancers import attributes, choices, naming, pages, tags, tls
 from sidedoor.loadbalancers.lookup import (
     owned_listener,
     owned_load_balancer,
@@ -22,33 +23,26 @@ from sidedoor.loadbalancers.model import (
     LoadBalancer,
     TargetGroup,
 )
+from sidedoor.loadbalancers.tls import Tls
 
 MOST_ORDER, MOST_WEIGHT = 50_000, 999
 """ELBv2 API reference, ``Action`` and ``TargetGroupTuple``."""
-
-_OF_TLS: Mapping[str, str] = {
-    "Certificates": "A certificate",
-    "SslPolicy": "An SSL policy",
-    "AlpnPolicy": "An ALPN policy",
-    "MutualAuthentication": "Mutual authentication",
-}
-"""Parameter of a TLS listener -> what an error calls it."""
 
 
 def create_listener(call: Call, request: Request) -> Answer:
     """https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateListener.html"""
     balancer = owned_load_balancer(call, request["LoadBalancerArn"])
     protocol, port = _protocol(request.get("Protocol")), _port(request.get("Port"))
-    _check_supported(request)
+    asked_tls = tls.asked(call, request, protocol)
     actions = request.get("DefaultActions") or ()
     group = owned_target_group(call, _target_group_arn(actions))
     listeners = call.tables.listeners.where(load_balancer_id=balancer.id)
     asked_tags = tags.of_new(request)
     for existing in listeners:
         if existing.port == port:
-            if not _is_same(existing, protocol, group, asked_tags):
+            if not _is_same(existing, protocol, group, asked_tls, asked_tags):
                 raise errors.DuplicateListener(load_balancer=balancer.id)
-            return {"Listeners": [_to_wire(existing)]}
+            return _answer(call, [existing])
     if len(listeners) >= LISTENERS_PER_LOAD_BALANCER:
         raise errors.TooManyListeners(limit=LISTENERS_PER_LOAD_BALANCER)
     _check_fits(call, balancer, group, protocol)
@@ -56,20 +50,22 @@ def create_listener(call: Call, request: Request) -> Answer:
     listener = call.tables.listeners.add(
         Listener(
             id=call.arn(naming.SERVICE, resource), account=call.account, region=call.region, load_balancer_id=balancer.id,
-            target_group_id=group.id, protocol=protocol, port=port, created=call.now, tags=asked_tags, **_as_written(actions),
+            target_group_id=group.id, protocol=protocol, port=port, created=call.now, tags=asked_tags,
+            **_as_written(actions), **asked_tls.fields(),
         )
     )  # fmt: skip
-    return {"Listeners": [_to_wire(listener)]}
+    settle_use(call.tables, call.account, listener.certificate_ids)
+    return _answer(call, [listener])
 
 
 def _protocol(protocol: str | None) -> str:
     if not protocol:
         raise errors.ValidationError("A listener protocol must be specified")
     choices.check("protocol", protocol, choices.PROTOCOLS, shown=choices.LISTENER_PROTOCOLS)
-    if protocol not in LISTENER_TO_GROUP:
+    if protocol not in LISTENER_TO_GROUP and protocol not in choices.OVER_UDP:
         raise errors.ValidationError(f"Listener protocol '{protocol}' must be one of 'UDP, TCP, TLS, TCP_UDP'")
-    if protocol != "TCP":
-        raise errors.UnsupportedProtocol(f"Listeners with the protocol {protocol} are not supported yet; use TCP")
+    if protocol in choices.OVER_UDP:
+        raise errors.UnsupportedProtocol(f"Listeners with the protocol {protocol} are not supported: use TCP or TLS")
     return protocol
 
 
@@ -79,12 +75,6 @@ def _port(port: int | None) -> int:
     if not 1 <= port <= 65535:
         raise errors.ValidationError(f"Listener port '{port}' must be a number between 1 and 65535")
     return port
-
-
-def _check_supported(request: Request) -> None:
-    for parameter, what in _OF_TLS.items():
-        if request.get(parameter):
-            raise errors.ValidationError(f"{what} cannot be specified for TCP listeners")
 
 
 def _target_group_arn(actions: Sequence[Mapping[str, Any]]) -> str:
@@ -123,9 +113,11 @@ def _as_written(actions: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {"action_order": order, "target_group_weight": weight}
 
 
-def _is_same(existing: Listener, protocol: str, group: TargetGroup, asked_tags: dict[str, str]) -> bool:
+def _is_same(existing: Listener, protocol: str, group: TargetGroup, asked_tls: Tls, asked_tags: dict[str, str]) -> bool:
     """Whether a request asks for what is there already; then it succeeds again ("idempotent", CreateListener)."""
-    return (existing.protocol, existing.target_group_id) == (protocol, group.id) and asked_tags.items() <= existing.tags.items()
+    own_tls = replace(tls.of(existing), more_certificate_ids=())
+    same = (existing.protocol, existing.target_group_id, own_tls) == (protocol, group.id, asked_tls)
+    return same and asked_tags.items() <= existing.tags.items()
 
 
 def _check_fits(call: Call, balancer: LoadBalancer, group: TargetGroup, protocol: str) -> None:
@@ -151,7 +143,7 @@ def describe_listeners(call: Call, request: Request) -> Answer:
     else:
         found = call.tables.listeners.where(id={owned_listener(call, arn).id for arn in arns})
     page, more = pages.page(call, request, found)
-    return {"Listeners": [_to_wire(listener) for listener in page], **more}
+    return {**_answer(call, page), **more}
 
 
 def modify_listener(call: Call, request: Request) -> Answer:
@@ -159,20 +151,24 @@ def modify_listener(call: Call, request: Request) -> Answer:
     listener = owned_listener(call, request["ListenerArn"])
     balancer = owned_load_balancer(call, listener.load_balancer_id)
     protocol, port = _protocol(request.get("Protocol", listener.protocol)), _port(request.get("Port", listener.port))
-    _check_supported(request)
+    asked_tls = tls.asked(call, request, protocol, tls.of(listener))
     actions = request.get("DefaultActions")
     group = owned_target_group(call, _target_group_arn(actions) if actions else listener.target_group_id)
     if port != listener.port and call.tables.listeners.where(load_balancer_id=balancer.id, port=port):
         raise errors.DuplicateListener(load_balancer=balancer.id)
     _check_fits(call, balancer, group, protocol)
     written = _as_written(actions) if actions else {}
-    changed = replace(listener, protocol=protocol, port=port, target_group_id=group.id, **written)
-    return {"Listeners": [_to_wire(call.tables.listeners.update(listener, changed))]}
+    changed = replace(listener, protocol=protocol, port=port, target_group_id=group.id, **written, **asked_tls.fields())
+    after = call.tables.listeners.update(listener, changed)
+    settle_use(call.tables, call.account, listener.certificate_ids ^ after.certificate_ids)
+    return _answer(call, [after])
 
 
 def delete_listener(call: Call, request: Request) -> Answer:
     """https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DeleteListener.html"""
-    call.tables.listeners.remove(owned_listener(call, request["ListenerArn"]))
+    listener = owned_listener(call, request["ListenerArn"])
+    call.tables.listeners.remove(listener)
+    settle_use(call.tables, call.account, listener.certificate_ids)
     return {}
 
 
@@ -188,6 +184,11 @@ def modify_listener_attributes(call: Call, request: Request) -> Answer:
     changed = attributes.changed_listener(listener, request.get("Attributes") or ())
     after = call.tables.listeners.update(listener, replace(listener, attributes=changed))
     return {"Attributes": attributes.to_wire(attributes.of_listener(after))}
+
+
+def _answer(call: Call, listeners: Sequence[Listener]) -> Answer:
+    of_tls = tls.to_wire(call, listeners)
+    return {"Listeners": [_to_wire(one) | of_tls.get(one.id, {}) for one in listeners]}
 
 
 def _to_wire(listener: Listener) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from sidedoor import errors, ids
 from sidedoor.call import Answer, Call, Request
+from sidedoor.identity.kept_certificates import settle_use
 from sidedoor.loadbalancers import attributes, choices, naming, nodes, pages, tags
 from sidedoor.loadbalancers.lookup import find_load_balancer, is_behind_service, owned_load_balancer
 from sidedoor.loadbalancers.model import LIMITS, LOAD_BALANCERS, LoadBalancer, LoadBalancerState, Node
@@ -114,7 +115,9 @@ def delete_load_balancer(call: Call, request: Request) -> Answer:
         raise errors.ResourceInUse(
             f"Load balancer '{balancer.id}' cannot be deleted because it is currently associated with another service"
         )
-    call.tables.listeners.remove_all(call.tables.listeners.where(load_balancer_id=balancer.id))
+    listeners = call.tables.listeners.where(load_balancer_id=balancer.id)
+    call.tables.listeners.remove_all(listeners)
+    settle_use(call.tables, call.account, (certificate for one in listeners for certificate in one.certificate_ids))
     nodes.remove_nodes(call, balancer.nodes)
     call.tables.load_balancers.remove(balancer)
     return {}

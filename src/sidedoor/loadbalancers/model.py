@@ -173,7 +173,8 @@ class Listener:
     """A port of a load balancer, and the target group to which it forwards.
 
     ``action_order`` and ``target_group_weight``: where the action was written with them. With one action of one target group
-    neither decides anything; they are shown again as they were given.
+    neither decides anything; they are shown again as they were given. Of a TLS listener: ``certificate_id`` names its default
+    certificate, ``more_certificate_ids`` those that are chosen by the name for which a client asks.
     """
 
     id: str
@@ -187,8 +188,17 @@ class Listener:
     created: datetime
     action_order: int | None = None
     target_group_weight: int | None = None
+    certificate_id: str | None = None
+    more_certificate_ids: tuple[str, ...] = ()
+    ssl_policy: str | None = None
+    alpn_policy: str | None = None
     attributes: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def certificate_ids(self) -> frozenset[str]:
+        """All certificates that it has."""
+        return frozenset(self.more_certificate_ids) | ({self.certificate_id} if self.certificate_id else frozenset())
 
     @property
     def idle_timeout(self) -> int:
@@ -322,6 +332,9 @@ LISTENER_TO_GROUP: Mapping[str, frozenset[str]] = {
 """Listener protocol -> protocols of target groups that it may forward to (NLB guide, "Listeners")."""
 
 LISTENERS_PER_LOAD_BALANCER = 50
+CERTIFICATES_PER_LOAD_BALANCER = 25
+"""On all its listeners together, besides their default ones (NLB guide, "Quotas")."""
+
 LOAD_BALANCERS = 1000
 TARGET_GROUPS = 3000
 TARGETS_PER_GROUP = 1000

@@ -13,6 +13,7 @@ from sidedoor.loadbalancers.lookup import find_target_group, owned_load_balancer
 from sidedoor.loadbalancers.model import TARGET_GROUPS, HealthCheck, TargetGroup
 
 SUPPORTED_TYPES = ("ip", "instance")
+SUPPORTED_PROTOCOLS = ("TCP", "TLS")
 
 
 def create_target_group(call: Call, request: Request) -> Answer:
@@ -46,14 +47,14 @@ def _check_supported(request: Request, target_type: str) -> None:
     protocol = request.get("Protocol")
     if not protocol:
         raise errors.ValidationError("A protocol must be specified")
-    if protocol != "TCP":
-        raise errors.UnsupportedProtocol(f"Target groups with the protocol {protocol} are not supported yet; use TCP")
+    if protocol not in SUPPORTED_PROTOCOLS:
+        raise errors.UnsupportedProtocol(f"Target groups with the protocol {protocol} are not supported: use TCP or TLS")
     kind = request.get("IpAddressType") or "ipv4"
     if kind != "ipv4":
         raise errors.InvalidConfigurationRequest(f"The IP address type {kind} is not supported yet; use ipv4")
     for parameter in ("ProtocolVersion", "TargetControlPort"):
         if request.get(parameter):
-            raise errors.InvalidConfigurationRequest(f"{parameter} is not supported for target groups with the protocol TCP")
+            raise errors.InvalidConfigurationRequest(f"{parameter} is not supported with the protocol {protocol}")
 
 
 def _port(request: Request) -> int:

@@ -33,6 +33,13 @@ _LARGEST = 65535 + _TOKEN
 log = logging.getLogger(__name__)
 
 
+class OutsideEnded(Exception):
+    """The process that forwards DNS questions has ended. It can be started only where this one began: start this one again."""
+
+    def __init__(self) -> None:
+        super().__init__(self.__doc__)
+
+
 class Outside:
     """The agent's end. ``start`` has to be called before the process enters another network."""
 
@@ -42,6 +49,7 @@ class Outside:
         self._waiting: dict[bytes, asyncio.Future[bytes]] = {}
         self._numbers = itertools.count()
         self._listening = False
+        self._ended = asyncio.Event()
 
     def start(self, servers: Sequence[str]) -> None:
         """``servers``: addresses as ``address port``, or ``host``."""
@@ -56,14 +64,23 @@ class Outside:
     def pid(self) -> int | None:
         return None if self._process is None else self._process.pid
 
+    async def run(self) -> None:
+        """Hears the answers, until it is cancelled. Raises ``OutsideEnded``."""
+        self._listen()
+        await self._ended.wait()
+        raise OutsideEnded
+
+    def _listen(self) -> None:
+        if self._socket is not None and not self._listening:
+            asyncio.get_running_loop().add_reader(self._socket, self._read)
+            self._listening = True
+
     async def ask(self, question: bytes) -> bytes | None:
         """The answer that somebody outside gives, or None. It has the question's number."""
         if self._socket is None or len(self._waiting) >= MOST_QUESTIONS:
             return None
+        self._listen()
         loop = asyncio.get_running_loop()
-        if not self._listening:
-            loop.add_reader(self._socket, self._read)
-            self._listening = True
         token = next(self._numbers).to_bytes(_TOKEN, "big")
         self._waiting[token] = answer = loop.create_future()
         try:
@@ -87,8 +104,8 @@ class Outside:
             return
         except OSError as error:
             log.debug("the process that forwards questions is gone: %s", error, extra={"action": "names.outside_ended"})
-        log.error("the process that forwards questions has ended", extra={"action": "names.outside_ended"})
         self._close_socket()
+        self._ended.set()
 
     def _close_socket(self) -> None:
         if self._socket is None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import types
 import typing
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -17,7 +18,7 @@ from typing import Any, Generic, TypeVar
 import sqlalchemy as sa
 
 from sidedoor.endpoints.model import Endpoint
-from sidedoor.identity.model import AccessKey, Account, InstanceProfile, Policy, Role, User
+from sidedoor.identity.model import AccessKey, Account, InstanceProfile, Policy, Role, ServerCertificate, User
 from sidedoor.instances.model import Instance
 from sidedoor.loadbalancers.model import Listener, LoadBalancer, Target, TargetGroup, TargetHealth
 from sidedoor.names.model import DnsRecord
@@ -161,13 +162,14 @@ class Field:
 
 @dataclass(frozen=True)
 class Kind(Generic[R]):
-    """A kind of record: its table, and whether the agent is told of its changes."""
+    """A kind of record: its table, whether the agent is told of its changes, and of which records alone (fields' values)."""
 
     name: str
     record: type[R]
     table: sa.Table
     fields: tuple[Field, ...]
     fed: bool
+    fed_where: Mapping[str, Any] = field(default_factory=dict)
 
 
 def _column_type(annotation: Any) -> sa.types.TypeEngine[Any] | None:
@@ -195,6 +197,7 @@ def _kind(
     record: type[R],
     *,
     fed: bool = False,
+    fed_where: Mapping[str, Any] | None = None,
     unique: tuple[tuple[str, ...], ...] = (),
     index: tuple[tuple[str, ...], ...] = (),
 ) -> Kind[R]:
@@ -215,7 +218,7 @@ def _kind(
         *(sa.UniqueConstraint(*names) for names in unique),
         *(sa.Index(None, *names) for names in index),
     )
-    return Kind(name, record, table, tuple(fields), fed)
+    return Kind(name, record, table, tuple(fields), fed, fed_where or {})
 
 
 _OWNED = (("account", "region"),)
@@ -225,6 +228,9 @@ USERS = _kind("users", User, unique=(("account", "name"),))
 ROLES = _kind("roles", Role, unique=(("account", "name"),))
 INSTANCE_PROFILES = _kind("instance_profiles", InstanceProfile, unique=(("account", "name"),))
 POLICIES = _kind("policies", Policy, unique=(("account", "name"),))
+SERVER_CERTIFICATES = _kind(
+    "server_certificates", ServerCertificate, fed=True, fed_where={"in_use": True}, unique=(("account", "name"),)
+)
 ACCESS_KEYS = _kind("access_keys", AccessKey, index=(("account", "user_name"), ("expires",)))
 VPCS = _kind("vpcs", Vpc, fed=True, index=_OWNED)
 DHCP_OPTIONS = _kind("dhcp_options", DhcpOptions, index=_OWNED)
@@ -286,7 +292,7 @@ KINDS: tuple[Kind[Any], ...] = (
     ROUTE_TABLES, ROUTE_TABLE_ASSOCIATIONS, NETWORK_ACLS, NETWORK_ACL_ASSOCIATIONS, INTERNET_GATEWAYS,
     TARGET_GROUPS, LISTENERS, TARGETS, TARGET_HEALTH, SERVICES, PERMISSIONS, ENDPOINTS, CONNECTION_NOTIFICATIONS,
     TOPICS, SUBSCRIPTIONS, MESSAGES, DELIVERIES, CLIENT_TOKENS, EVENTS, SETTINGS, INSTANCES, INSTANCE_PROFILES, POLICIES,
-    DNS_RECORDS,
+    SERVER_CERTIFICATES, DNS_RECORDS,
     DHCP_OPTIONS, PREFIX_LISTS, SUBNET_RESERVATIONS,
 )  # fmt: skip
 

@@ -248,6 +248,7 @@ class Tables:
     roles = RecordsOf(schema.ROLES)
     instance_profiles = RecordsOf(schema.INSTANCE_PROFILES)
     policies = RecordsOf(schema.POLICIES)
+    server_certificates = RecordsOf(schema.SERVER_CERTIFICATES)
     access_keys = RecordsOf(schema.ACCESS_KEYS)
     vpcs = RecordsOf(schema.VPCS)
     dhcp_options = RecordsOf(schema.DHCP_OPTIONS)
@@ -313,7 +314,7 @@ class Tables:
         """The records of one kind that the agent is told of: all, or those with these ids."""
         (kind,) = (kind for kind in schema.FED if kind.name == kind_name)
         records: Records[Any] = Records(self.connection, self.journal, kind)
-        return records.where() if record_ids is None else records.where(id=list(record_ids))
+        return records.where(**kind.fed_where, **({} if record_ids is None else {"id": list(record_ids)}))
 
     def clear(self) -> None:
         """Empties every table; the agent sees every record go."""

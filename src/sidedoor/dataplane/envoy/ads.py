@@ -21,8 +21,8 @@ import grpc.aio
 from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryRequest, DeltaDiscoveryResponse
 from google.protobuf.any_pb2 import Any as AnyMessage
 
-from sidedoor.dataplane.envoy.exchange import TYPES, Exchange, Resource
-from sidedoor.dataplane.envoy.resources import ENDPOINTS
+from sidedoor.dataplane.envoy.exchange import BY_NAME, TYPES, Exchange, Resource
+from sidedoor.dataplane.envoy.resources import CERTIFICATE
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,9 @@ class Status:
 
 @dataclass(slots=True)
 class Owner:
-    """``leaving``: what Envoy may still have and the owner wants no longer. An assignment leaves with its cluster."""
+    """``leaving``: what Envoy may still have and the owner wants no longer. What Envoy asks for by name leaves with what
+    names it.
+    """
 
     wanted: dict[str, set[str]] = field(default_factory=lambda: {type_url: set() for type_url in TYPES})
     leaving: set[tuple[str, str]] = field(default_factory=set)
@@ -114,7 +116,7 @@ class AdsServer:
         changed = {name for name, resource in resources.items() if table.get(name) != resource}
         for name in dropped:
             del table[name]
-            if type_url == ENDPOINTS:
+            if type_url in BY_NAME:
                 del self._owner_of[type_url, name]
             else:
                 owner.leaving.add((type_url, name))
@@ -156,8 +158,19 @@ class AdsServer:
             refused = exchange.refusal(type_url, name)
             if refused is not None and refused.version == version:
                 return Status(settled=False, refusal=refused.message.strip())
-            settled = settled and exchange.confirmed(type_url, name) == version
+            if type_url != CERTIFICATE or exchange.asked(type_url, name):
+                settled = settled and exchange.confirmed(type_url, name) == version
         return Status(settled=settled)
+
+    def confirmed(self, type_url: str, names: Iterable[str]) -> bool:
+        """Whether Envoy has acknowledged these resources as they are wanted.
+
+        A listener is acknowledged before Envoy asks for the secrets that it names.
+        """
+        table, exchange = self._resources[type_url], self._exchange
+        return exchange is not None and all(
+            name in table and exchange.confirmed(type_url, name) == table[name].version for name in names
+        )
 
     def _notify(self, owners: Iterable[str]) -> None:
         loop = asyncio.get_running_loop()

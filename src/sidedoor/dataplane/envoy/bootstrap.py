@@ -17,6 +17,15 @@ SPARE_FILES = 256
 """What Envoy needs besides connections: logs, epoll, listeners' share of a small limit."""
 
 
+def connections(open_files: int) -> int:
+    """How many connections Envoy takes with so many open files: two for each."""
+    return max(1, (open_files - SPARE_FILES) // 2)
+
+
+def open_files_for(connections: int) -> int:
+    return 2 * connections + SPARE_FILES
+
+
 def bootstrap(ads_path: Path, admin_path: Path, open_files: int) -> dict[str, Any]:
     """``open_files``: how many file descriptors Envoy may have."""
     return {
@@ -69,6 +78,6 @@ def _connection_limit(open_files: int) -> dict[str, Any]:
         "name": "envoy.resource_monitors.global_downstream_max_connections",
         "typed_config": {
             "@type": f"type.googleapis.com/{config}",
-            "max_active_downstream_connections": max(1, (open_files - SPARE_FILES) // 2),
+            "max_active_downstream_connections": connections(open_files),
         },
     }

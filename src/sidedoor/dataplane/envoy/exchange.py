@@ -21,10 +21,13 @@ from typing import Any
 from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryResponse
 from envoy.service.discovery.v3.discovery_pb2 import Resource as WireResource
 
-from sidedoor.dataplane.envoy.resources import CLUSTER, ENDPOINTS, LISTENER
+from sidedoor.dataplane.envoy.resources import CERTIFICATE, CLUSTER, ENDPOINTS, LISTENER
 
-TYPES = (CLUSTER, ENDPOINTS, LISTENER)
+TYPES = (CLUSTER, ENDPOINTS, CERTIFICATE, LISTENER)
 """In the order in which additions have to reach Envoy."""
+
+BY_NAME = frozenset({ENDPOINTS, CERTIFICATE})
+"""Types of which Envoy has what it asks for by name, because a cluster or a listener names it, and of the others everything."""
 
 BATCH = 500
 """Resources in a response: small enough that Envoy's main thread answers others in between."""
@@ -63,7 +66,7 @@ class Subscription:
 
     ``held``: what Envoy may have, and the version that it confirmed, None where that is not known.
     ``strangers``: what it had when the stream began and nobody wants.
-    ``names``: what it asked for by name (assignments only). ``flight``: the versions in the unanswered response.
+    ``names``: what it asked for by name. ``flight``: the versions in the unanswered response.
     """
 
     open: bool = False
@@ -124,6 +127,10 @@ class Exchange:
         subscription = self._types[type_url]
         return None if name in subscription.flight else subscription.held.get(name)
 
+    def asked(self, type_url: str, name: str) -> bool:
+        """Whether Envoy has any use for this resource: whether something that it has names it."""
+        return type_url not in BY_NAME or name in self._types[type_url].names
+
     def gone(self, type_url: str, name: str) -> bool:
         """Whether it is certain that Envoy does not have this resource."""
         subscription = self._types[type_url]
@@ -146,8 +153,8 @@ class Exchange:
         opened = not subscription.open
         if opened:
             self._open(request.type_url, subscription, request.initial_resource_versions)
-        if request.type_url == ENDPOINTS:
-            self._subscribe(subscription, request)
+        if request.type_url in BY_NAME:
+            self._subscribe(request.type_url, subscription, request)
         touched = set(request.resource_names_subscribe) | set(request.resource_names_unsubscribe)
         if subscription.flight and request.response_nonce == subscription.nonce:
             touched |= self._answered(request.type_url, subscription, request)
@@ -158,21 +165,22 @@ class Exchange:
         subscription.open = True
         subscription.held = dict(versions)
         subscription.strangers = subscription.held.keys() - wanted.keys()
-        if type_url != ENDPOINTS:
+        if type_url not in BY_NAME:
             subscription.mark([*sorted(subscription.strangers), *wanted])
 
-    def _subscribe(self, subscription: Subscription, request: Any) -> None:
+    def _subscribe(self, type_url: str, subscription: Subscription, request: Any) -> None:
         """A name asked for again is sent again, though Envoy had it: the protocol says so."""
         for name in request.resource_names_unsubscribe:
             subscription.names.discard(name)
             subscription.held.pop(name, None)
-            self._warming.discard(name)
+            if type_url == ENDPOINTS:
+                self._warming.discard(name)
         for name in request.resource_names_subscribe:
             subscription.names.add(name)
             subscription.mark([name])
             if name not in request.initial_resource_versions:
                 subscription.held[name] = None
-                if name in self._wanted[CLUSTER] and name in self._wanted[ENDPOINTS]:
+                if type_url == ENDPOINTS and name in self._wanted[CLUSTER] and name in self._wanted[ENDPOINTS]:
                     self._warming.add(name)
 
     def _answered(self, type_url: str, subscription: Subscription, request: Any) -> set[str]:
@@ -183,7 +191,8 @@ class Exchange:
         elif len(flight) == 1:
             ((name, version),) = flight.items()
             subscription.refused[name] = Refusal(version, request.error_detail.message)
-            self._warming.discard(name)
+            if type_url == ENDPOINTS:
+                self._warming.discard(name)
         else:
             names = list(flight)
             for name in names:
@@ -257,7 +266,7 @@ class Exchange:
         refused = subscription.refused.get(name)
         if subscription.held.get(name) == wanted.version or (refused and refused.version == wanted.version):
             return Move.NOTHING
-        if type_url == ENDPOINTS and name not in subscription.names:
+        if type_url in BY_NAME and name not in subscription.names:
             return Move.NOTHING
         if type_url == LISTENER and self._clusters_are_on_their_way():
             return Move.WAIT
@@ -270,8 +279,8 @@ class Exchange:
             return Move.NOTHING
         if not self._removals or (refused and refused.version == _REMOVED):
             return Move.NOTHING
-        if type_url == ENDPOINTS and name not in self._wanted[CLUSTER]:
-            return Move.NOTHING  # It leaves with its cluster: Envoy then unsubscribes.
+        if type_url == CERTIFICATE or (type_url == ENDPOINTS and name not in self._wanted[CLUSTER]):
+            return Move.NOTHING  # It leaves with its listener or its cluster: Envoy then unsubscribes.
         if type_url == CLUSTER and not self._types[LISTENER].idle:
             return Move.WAIT
         return Move.REMOVE
@@ -300,4 +309,4 @@ class Exchange:
 
 def _awaits_a_first_answer(type_url: str, subscription: Subscription) -> bool:
     """An Envoy that has nothing goes on with its start only when it has been told that there is nothing."""
-    return type_url != ENDPOINTS and not (subscription.nonce or subscription.held or subscription.due)
+    return type_url not in BY_NAME and not (subscription.nonce or subscription.held or subscription.due)

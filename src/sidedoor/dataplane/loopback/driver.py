@@ -6,6 +6,7 @@ Rule 2: an address keeps its place as long as it is wanted, over restarts too; a
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import socket
@@ -20,7 +21,7 @@ from sidedoor import codec
 from sidedoor.dataplane import flows
 from sidedoor.dataplane.admission import Admission
 from sidedoor.dataplane.desired import Network
-from sidedoor.dataplane.driver import Clients, DriverError, Place
+from sidedoor.dataplane.driver import At, Clients, DriverError, Place, Standing
 from sidedoor.dataplane.loopback.block import Block, NoFreeBlock, claim
 from sidedoor.dataplane.memory import after, held_addresses, open_socket
 from sidedoor.dataplane.plan import Step
@@ -138,6 +139,25 @@ class LoopbackDriver:
             except OSError as error:
                 self._say_once(error)
                 return 0
+
+    def ends_flows(self) -> bool:
+        return flows.can_end("127.0.0.1")
+
+    def standing(self, doors: Collection[At]) -> list[Standing]:
+        """All VPCs are one network of the host's, so that one question is enough."""
+        places: dict[bytes, At] = {}
+        for vpc_id, address, port in doors:
+            with contextlib.suppress(KeyError):
+                places[flows.place(self.locate(vpc_id, address).address, port)] = (vpc_id, address, port)
+        if self._block is None or not places:
+            return []
+        with flows.open_diagnosis() as diagnosis:
+            found = flows.open_flows(diagnosis, f"127.{self._block.number}.0.0/16", places)
+        return [Standing(places[one.place], one) for one in found]
+
+    def end(self, standing: Collection[Standing], holder: int | None) -> None:
+        with flows.open_diagnosis() as diagnosis:
+            flows.end(diagnosis, {one.flow.inode: one.flow.socket_id for one in standing}, holder)
 
     def _standing(self, vpc_id: str, address: str) -> str:
         """Where an address stands; one that stands nowhere is used as it is."""

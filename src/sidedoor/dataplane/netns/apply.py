@@ -47,6 +47,8 @@ def make_fabric(namespaces: Namespaces) -> None:
     if FABRIC not in namespaces:
         with namespaces.made(FABRIC):
             _set_up(forward=False)
+            # Where br_netfilter is loaded, as Docker does, each frame on a bridge would pass iptables, which is empty here.
+            kernel.set_sysctl_if_there("bridge/bridge-nf-call-iptables", "0")
 
 
 class Builder:

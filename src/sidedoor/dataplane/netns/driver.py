@@ -10,6 +10,7 @@ import contextlib
 import errno
 import logging
 import socket
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
@@ -17,15 +18,19 @@ from sidedoor.dataplane import flows, source_ports
 from sidedoor.dataplane.admission import Admission
 from sidedoor.dataplane.attachments import NotYet
 from sidedoor.dataplane.desired import Network
-from sidedoor.dataplane.driver import Clients, DriverError, Place
+from sidedoor.dataplane.driver import At, Clients, DriverError, Place, Standing
 from sidedoor.dataplane.netns.apply import Builder, make_fabric
 from sidedoor.dataplane.netns.joints import Joiner
 from sidedoor.dataplane.netns.namespaces import Namespaces
+from sidedoor.dataplane.netns.naming import FABRIC
 from sidedoor.dataplane.netns.observe import observe, reaches
 from sidedoor.dataplane.plan import Step
 from sidedoor.settings import CONNECTIONS_PER_TARGET
 
 log = logging.getLogger(__name__)
+
+EVERYWHERE = "0.0.0.0/0"
+"""A VPC's own namespace has no flows but its own."""
 
 
 class NetnsDriver:
@@ -106,6 +111,30 @@ class NetnsDriver:
                 self._say_once(error)
                 return 0
 
+    def ends_flows(self) -> bool:
+        with self._namespaces.entered(FABRIC):
+            return flows.can_end("0.0.0.0")  # noqa: S104 - nobody else is in this namespace
+
+    def standing(self, doors: Collection[At]) -> list[Standing]:
+        of_vpc: defaultdict[str, dict[bytes, At]] = defaultdict(dict)
+        for vpc_id, address, port in doors:
+            of_vpc[vpc_id][flows.place(address, port)] = (vpc_id, address, port)
+        found: list[Standing] = []
+        for vpc_id, places in of_vpc.items():
+            with self._diagnosis(vpc_id) or contextlib.nullcontext() as diagnosis:
+                if diagnosis is not None:
+                    found += [Standing(places[one.place], one) for one in flows.open_flows(diagnosis, EVERYWHERE, places)]
+        return found
+
+    def end(self, standing: Collection[Standing], holder: int | None) -> None:
+        of_vpc: defaultdict[str, dict[int, bytes]] = defaultdict(dict)
+        for one in standing:
+            of_vpc[one.at[0]][one.flow.inode] = one.flow.socket_id
+        for vpc_id, found in of_vpc.items():
+            with self._diagnosis(vpc_id) or contextlib.nullcontext() as diagnosis:
+                if diagnosis is not None:
+                    flows.end(diagnosis, found, holder)
+
     def _diagnosis(self, vpc_id: str) -> flows.Diagnosis | None:
         """A socket with which flows of the VPC can be found and ended, or None where there is no such network."""
         try:
@@ -124,7 +153,7 @@ class NetnsDriver:
     def remove_everything(self) -> None:
         """What others lent us goes back first: a link of theirs would end with the fabric."""
         try:
-            with contextlib.suppress(NotYet):
+            with contextlib.suppress(NotYet, PermissionError):  # Who may not enter may not unmount either, and says so.
                 self.joiner.release_all()
             self._namespaces.remove_all()
         except OSError as error:

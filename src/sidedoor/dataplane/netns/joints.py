@@ -81,9 +81,9 @@ class Joiner:
     def release(self, owner: str) -> None:
         """Takes a joint away, and gives back what it took. Repeating it changes nothing. Raises ``OSError``."""
         with self._fabric() as fabric:
-            for one in _ports(fabric):
-                if _owner(one) == owner:
-                    self._release(fabric, one)
+            port = fabric.find(_port_name(owner))
+            if port is not None:
+                self._release(fabric, port)
 
     def release_all(self) -> None:
         with self._fabric() as fabric:
@@ -151,6 +151,7 @@ class Joiner:
         link, port = links.find(name), fabric.find(port_name)
         if link is not None and link.mark != owner:
             raise AttachError(f"{joint.attachment.place} has an interface {name} of its own: choose another --name.")
+        _check_ways(joint, links, link)
         if link is None or port is None or (link.peer, port.peer) != (port.index, link.index):
             links.remove(name)
             fabric.remove(port_name)
@@ -271,14 +272,22 @@ def _give_way_out(joint: Joint, links: Links, link: Link) -> None:
     address = IPv4Interface((joint.address, IPv4Network(joint.cidr).prefixlen))
     if address not in links.addresses().get(link.index, []):
         links.add_address(link, address)
-    routes = links.routes()
-    blocks = [EVERYWHERE] if joint.attachment.default_route else [IPv4Network(one) for one in joint.blocks]
-    for block in blocks:
-        there = [one for one in routes if one.to == block]
-        if any(one.link != link.index for one in there):
-            raise AttachError(
-                f"{joint.attachment.place} has a way to {block} of its own: "
-                + ("attach with --no-default-route." if block == EVERYWHERE else "that network is no place for this VPC.")
-            )
-        if block != address.network and not any(one.gateway == joint.gateway for one in there):
+    led = {one.to for one in links.routes() if (one.gateway, one.link) == (joint.gateway, link.index)}
+    for block in _ways(joint):
+        if block not in {address.network, *led}:
             links.set_route(block, joint.gateway, link)
+
+
+def _ways(joint: Joint) -> list[IPv4Network]:
+    """What is to be reached through the subnet's gateway."""
+    return [EVERYWHERE] if joint.attachment.default_route else [IPv4Network(one) for one in joint.blocks]
+
+
+def _check_ways(joint: Joint, links: Links, link: Link | None) -> None:
+    """Raises ``AttachError`` where a namespace leads there by another link."""
+    for one in links.routes():
+        if one.to in {*_ways(joint), IPv4Network(joint.cidr)} and (link is None or one.link != link.index):
+            raise AttachError(
+                f"{joint.attachment.place} has a way to {one.to} of its own: "
+                + ("attach with --no-default-route." if one.to == EVERYWHERE else "this VPC cannot be reached from there too.")
+            )

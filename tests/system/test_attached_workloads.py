@@ -56,6 +56,10 @@ def bridged(shop: Workshop) -> Iterator[tuple[str, str]]:
     ip("link", "set", shop.pair(inside), "master", bridge, "up")
     shop.dress(inside, "10.0.0.200")
     assert shop.attach(shop.subnet, Kind.BRIDGE, bridge) == ""
+    refused = shop.client(inside)
+    shop.admit("10.0.0.200/32")
+    until(lambda: shop.client(inside) == "10.0.0.200", "the rule admits the address")
+    assert refused != "10.0.0.200", "what has no interface is in no group"
     yield bridge, inside
     shop.detach(shop.subnet)
 
@@ -171,6 +175,7 @@ def test_a_namespace_with_a_way_out_of_its_own_keeps_it(shop: Workshop) -> None:
     waits(shop, interface, "has an interface eth0 of its own: choose another --name")
     shop.attach(interface, Kind.NETNS, name, wait=0, name="vpc0")
     waits(shop, interface, "has a way to 0.0.0.0/0 of its own: attach with --no-default-route")
+    assert set(links(name)) == {"lo", "eth0"}
     assert shop.attach(interface, Kind.NETNS, name, name="vpc0", default_route=False) == ""
     assert "default via 192.0.2.1" in ip("route", namespace=name)
     assert shop.client(name) == address
