@@ -47,6 +47,9 @@ AT_ONE_TIME = 256
 AT_ONE_SUBSCRIBER = 16
 """Tries under way at one time to one subscriber, each in a lane of its own."""
 
+TROUBLED_EVENT_SECONDS = 60.0
+"""How long an event waits that could not be announced for a reason of its own."""
+
 TROUBLE_SECONDS = 1.0
 """How long to wait where the database did not let us work."""
 
@@ -79,6 +82,7 @@ class Postman:
         self._clock, self._entropy = clock, entropy
         self._woken = asyncio.Event()
         self._outcomes: list[Outcome] = []
+        self._troubled: dict[str, datetime] = {}
         self._under_way: Counter[str] = Counter()
 
     async def run(self) -> None:
@@ -140,17 +144,37 @@ class Postman:
 
     def _round(self, outcomes: list[Outcome]) -> list[Letter]:
         now = self._clock()
-        if not outcomes and not self._has_work(now):
+        with self._store.read() as tables:
+            events = self._to_announce(tables, now)
+            waits = any(self._free(one) for one in outbox.waiting(tables, now))
+        if events:
+            self._announce(events, now)
+        if not (outcomes or events or waits):
             return []
         with self._store.write() as tables:
             self._settle(tables, outcomes, now)
-            for event in outbox.unannounced(tables, EVENTS_AT_ONCE):
-                outgoing.announce(tables, event, now=now, entropy=self._entropy, link=self._link(event))
             return self._take(tables, now)
 
-    def _has_work(self, now: datetime) -> bool:
-        with self._store.read() as tables:
-            return bool(outbox.unannounced(tables, 1)) or any(self._free(one) for one in outbox.waiting(tables, now))
+    def _to_announce(self, tables: Tables, now: datetime) -> list[OutboxEvent]:
+        """The oldest events of which nobody was told, but those that were in trouble just now."""
+        self._troubled = {one: until for one, until in self._troubled.items() if until > now}
+        found = outbox.unannounced(tables, EVENTS_AT_ONCE + len(self._troubled))
+        return [event for event in found if event.id not in self._troubled]
+
+    def _announce(self, events: list[OutboxEvent], now: datetime) -> None:
+        """All in one transaction; where that breaks one by one, so that one event keeps no other back."""
+        try:
+            with self._store.write() as tables:
+                for event in events:
+                    outgoing.announce(tables, event, now=now, entropy=self._entropy, link=self._link(event))
+        except Exception:
+            if len(events) > 1:
+                for event in events:
+                    self._announce([event], now)
+                return
+            context = {"action": "notification.trouble", "event": events[0].id}
+            log.exception("%s of %s cannot be announced now", events[0].name, events[0].endpoint_id, extra=context)
+            self._troubled[events[0].id] = now + timedelta(seconds=TROUBLED_EVENT_SECONDS)
 
     def _free(self, subscription_id: str) -> int:
         """How many more tries may be under way to a subscriber."""

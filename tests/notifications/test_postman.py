@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,7 +13,7 @@ from sns_site import STRANGER, TOPIC, join, make_topic, set_attribute, token_of
 
 from privatelink_site import CONSUMER, Site
 from sidedoor.connections import accept_vpc_endpoint_connections, reject_vpc_endpoint_connections
-from sidedoor.endpoints.operations import delete_vpc_endpoints
+from sidedoor.endpoints.operations import create_vpc_endpoint, delete_vpc_endpoints
 from sidedoor.notifications.carriers.carrier import Undeliverable
 from sidedoor.notifications.letter import Letter
 from sidedoor.notifications.model import MessageKind
@@ -26,6 +26,7 @@ from sidedoor.notifications.publishing import publish
 from sidedoor.notifications.subscriptions import confirm_subscription, unsubscribe
 from sidedoor.notifications.topics import delete_topic
 from sidedoor.postman import LEASE_SECONDS, Postman
+from sidedoor.store import outbox
 
 QUEUE_A, QUEUE_B = (f"arn:aws:sqs:us-east-1:111111111111:{name}" for name in "ab")
 STATEMENT = {
@@ -228,6 +229,24 @@ def test_a_filter_policy_chooses_among_events(stage: Stage) -> None:
     stage.world.ask(reject_vpc_endpoint_connections, **named)
     stage.turn()
     assert stage.events() == ["Reject"]
+
+
+def test_an_event_that_cannot_be_announced_keeps_no_other_back(stage: Stage) -> None:
+    permit(stage)
+    service, _ = watched_service(stage)
+    join(stage.world, endpoint=QUEUE_A)
+    stage.site.endpoint(service)
+    with stage.world.store.write() as tables:
+        (event,) = outbox.unannounced(tables, 9)
+        tables.events.update(event, replace(event, name="Nothing that has a sentence"))
+    stage.site.ask(create_vpc_endpoint, account=CONSUMER, VpcEndpointType="Interface", VpcId=stage.site.vpc(CONSUMER),
+                   ServiceName=service["ServiceName"], SubnetIds=[stage.site.subnet()])  # fmt: skip
+    postman = stage.postman()
+    for _ in range(2):
+        asyncio.run(postman.turn())
+    assert stage.events() == ["Connect"]
+    with stage.world.store.read() as tables:
+        assert [one.id for one in outbox.unannounced(tables, 9)] == [event.id]
 
 
 # --- subscriptions ------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from sidedoor.notifications.model import Delivery
-from sidedoor.store.schema import DELIVERIES, EVENTS, MESSAGES, Kind, OutboxEvent
+from sidedoor.store.schema import DELIVERIES, EVENTS, MESSAGES, SUBSCRIPTIONS, Kind, OutboxEvent
 from sidedoor.store.tables import Tables
 
 
@@ -105,12 +105,12 @@ def last_event(tables: Tables) -> int:
 
 
 def waiting(tables: Tables, now: datetime) -> list[str]:
-    """The subscriptions for which a delivery is due."""
+    """The subscriptions for which a delivery is due. Each is looked up by itself, however many deliveries it has."""
 
     def compose() -> sa.Select[Any]:
-        columns = DELIVERIES.table.c
+        columns, subscriptions = DELIVERIES.table.c, SUBSCRIPTIONS.table.c
         due = columns.due <= sa.bindparam("now", type_=columns.due.type)
-        return sa.select(columns.subscription_id).where(due).distinct()
+        return sa.select(subscriptions.id).where(sa.exists().where(columns.subscription_id == subscriptions.id, due))
 
     return [row[0] for row in tables.connection.execute("waiting", compose, {"now": now}).fetchall()]
 

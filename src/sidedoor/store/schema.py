@@ -276,7 +276,9 @@ TOPICS = _kind("topics", Topic, index=_OWNED)
 SUBSCRIPTIONS = _kind("subscriptions", Subscription, index=_OWNED, unique=(("topic_arn", "protocol", "endpoint"),))
 MESSAGES = _kind("messages", Message, index=(("topic_arn",),))
 DELIVERIES = _kind(
-    "deliveries", Delivery, index=(("subscription_id", "lane", "sequence"), ("due", "subscription_id"), ("message_id",))
+    "deliveries",
+    Delivery,
+    index=(("subscription_id", "lane", "sequence"), ("subscription_id", "due"), ("message_id",), ("sequence",)),
 )
 CLIENT_TOKENS = _kind("client_tokens", ClientToken, index=(("created",),))
 EVENTS = _kind(

@@ -38,7 +38,8 @@ def upgrade() -> None:
     )
     lanes = ["subscription_id", "lane", "sequence"]
     with op.batch_alter_table("deliveries", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_deliveries_due_subscription_id"), ["due", "subscription_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_deliveries_subscription_id_due"), ["subscription_id", "due"], unique=False)
+        batch_op.create_index(batch_op.f("ix_deliveries_sequence"), ["sequence"], unique=False)
         batch_op.create_index(batch_op.f("ix_deliveries_message_id"), ["message_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_deliveries_subscription_id_lane_sequence"), lanes, unique=False)
     op.execute("DELETE FROM messages")
