@@ -6,6 +6,7 @@ Its signature is a form without meaning, which ``--dev`` accepts: the access key
 from __future__ import annotations
 
 import http.client
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -92,6 +93,10 @@ def headers(account: str, service: str, region: str = "us-east-1") -> dict[str, 
     }
 
 
+TRUSTED_SECONDS = 30.0
+"""Half of what the server keeps an idle connection."""
+
+
 @dataclass
 class ApiClient:
     """One connection of one account, for one thread."""
@@ -101,6 +106,7 @@ class ApiClient:
     region: str = "us-east-1"
     timeout: float = 60
     _connection: http.client.HTTPConnection = field(init=False)
+    _used: float = field(init=False, default=0.0)
 
     def __post_init__(self) -> None:
         self._connection = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=self.timeout)
@@ -112,7 +118,10 @@ class ApiClient:
         return Reply(status, content, botocore_reads(service, operation, content, status))
 
     def send(self, body: bytes, service: str) -> tuple[int, bytes]:
-        """(status, body) of the answer to a form."""
+        """(status, body) of the answer to a form. A connection that was idle for long is not trusted: servers close those."""
+        if time.monotonic() - self._used > TRUSTED_SECONDS:
+            self._connection.close()  # the next request opens it again
+        self._used = time.monotonic()
         try:
             self._connection.request("POST", "/", body, headers(self.account, service, self.region))
             response = self._connection.getresponse()
