@@ -116,6 +116,7 @@ def test_a_cluster_connects_from_the_nodes_address_in_the_providers_namespace() 
                 "network_namespace_filepath": "/run/netns/provider",
             }
         },
+        "connection_pool_per_downstream_connection": True,
         "circuit_breakers": {
             "thresholds": [{"max_connections": 4294967295, "max_pending_requests": 4294967295, "max_requests": 4294967295}],
         },

@@ -6,13 +6,15 @@ that the interface receives. ``knock ADDRESS PORT...`` tries to connect to each 
 PORT COUNT`` opens that many streams one after the other, keeps them, and prints of each whether it got an answer.
 ``greet ADDRESS PORT`` speaks first to everybody and then says again what it hears. ``visit`` does what it is told line by line:
 ``knock SOURCE ADDRESS PORT`` tries to be greeted there, ``stay SOURCE ADDRESS PORT`` also keeps the connection, and ``speak``
-says whether the one that was kept still lives; SOURCE is an address, ``own`` or ``any``.
+says whether the one that was kept still lives; SOURCE is an address, ``own`` or ``any``. ``ask ADDRESS PORT FIRST COUNT``
+connects from so many ports at once, when a line tells it to, and prints what the demonstration's server answers to each.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import select
 import socket
 import struct
 import sys
@@ -132,8 +134,34 @@ def _call(source: str, address: str, port: str) -> socket.socket:
     return socket.create_connection((address, int(port)), 5.0, (own, 0))
 
 
+def ask(address: str, port: str, first: str, count: str) -> None:
+    """All at once, when it is told to begin."""
+    say({"ready": True})
+    sys.stdin.readline()
+    asked = []
+    for own in range(int(first), int(first) + int(count)):
+        connection = socket.socket()
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        connection.bind((os.environ["SIDEDOOR_ADDRESS"], own))
+        connection.setblocking(False)
+        connection.connect_ex((address, int(port)))
+        asked.append(connection)
+    answers = []
+    for connection in asked:
+        with connection:
+            connection.settimeout(20)
+            select.select([], [connection], [], 20)
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            received = b""
+            while part := connection.recv(65536):
+                received += part
+            answers.append(json.loads(received.partition(b"\r\n\r\n")[2]))
+    say({"answers": answers})
+
+
 if __name__ == "__main__":
     verb, *arguments = sys.argv[1:]
     {
-        "answer": answer, "capture": capture, "sniff": sniff, "knock": knock, "hold": hold, "greet": greet, "visit": visit
+        "answer": answer, "capture": capture, "sniff": sniff, "knock": knock, "hold": hold, "greet": greet, "visit": visit,
+        "ask": ask,
     }[verb](*arguments)  # fmt: skip

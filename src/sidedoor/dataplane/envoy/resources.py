@@ -180,6 +180,9 @@ def cluster(cluster: Cluster, source: Place, connections_per_target: int, ports:
     ``connections_per_target``: what this node may have open to one of its targets. That is as many as its sockets have
     ``ports`` (None: as the node's network has), and a connection beyond it fails and is counted. Where neither is ours to
     set Envoy counts them, and lets a client beyond it wait until another leaves.
+
+    A client has what Envoy opens to a target to itself: otherwise Envoy gives it to whoever waits for a connection with a
+    PROXY header of the same addresses and ports, which another VPC's client may well have.
     """
     return ClusterConfig(
         name=cluster.name,
@@ -193,6 +196,7 @@ def cluster(cluster: Cluster, source: Place, connections_per_target: int, ports:
             source_address=_address(source, 0).socket_address,
             socket_options=[] if ports is None else [_port_range(ports)],
         ),
+        connection_pool_per_downstream_connection=True,
         circuit_breakers=_circuit_breakers(connections_per_target if source.namespace is None and ports is None else None),
         **_balancing(cluster.sticky),
         **_transport(cluster),
