@@ -87,10 +87,11 @@ def end(diagnosis: Diagnosis, flows: Mapping[int, bytes], holder: int | None) ->
     if not flows or holder is None:
         return 0
     descriptors = resets.sockets(holder)
+    held = [inode for inode in flows if inode in descriptors]
     try:
-        return resets.reset(holder, {inode: descriptors[inode] for inode in flows if inode in descriptors})
+        return resets.reset(holder, {inode: descriptors[inode] for inode in held})
     except PermissionError:
-        return sum(_end(diagnosis, name) for name in flows.values())
+        return sum(_end(diagnosis, flows[inode]) for inode in held)
 
 
 def can_end(address: str) -> bool:
@@ -115,15 +116,7 @@ def reset_flows(diagnosis: socket.socket, address: str, peers: Collection[tuple[
     It does so through the holder's own descriptors, so that both ends see a reset; where that is not allowed the kernel is
     asked, which the holder sees as an abort. Raises ``OSError`` where neither is possible.
     """
-    found = [flow for flow in _flows(diagnosis, address) if flow.peer in peers]
-    if not found or holder is None:
-        return 0
-    descriptors = resets.sockets(holder)
-    held = [flow for flow in found if flow.inode in descriptors]
-    try:
-        return resets.reset(holder, {flow.inode: descriptors[flow.inode] for flow in held})
-    except PermissionError:
-        return sum(_end(diagnosis, flow.id) for flow in held)
+    return end(diagnosis, {flow.inode: flow.id for flow in _flows(diagnosis, address) if flow.peer in peers}, holder)
 
 
 def _end(diagnosis: Diagnosis, name: bytes) -> bool:

@@ -179,7 +179,7 @@ def cluster(cluster: Cluster, source: Place, connections_per_target: int, ports:
 
     ``connections_per_target``: what this node may have open to one of its targets. That is as many as its sockets have
     ``ports`` (None: as the node's network has), and a connection beyond it fails and is counted. Where neither is ours to
-    set Envoy counts them, and lets a client beyond it wait until another leaves.
+    set Envoy is told the number, and does not keep to it: each pool may make its first connection.
 
     A client has what Envoy opens to a target to itself: otherwise Envoy gives it to whoever waits for a connection with a
     PROXY header of the same addresses and ports, which another VPC's client may well have.

@@ -6,8 +6,6 @@ import asyncio
 import base64
 from typing import Any
 
-import botocore.session
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from sidedoor.ids import Arn
@@ -55,6 +53,9 @@ class Queues:
 
     def _client(self, region: str) -> Any:
         if region not in self._clients:
+            import botocore.session  # here, for it takes long to load, and most installations have no queues
+            from botocore.config import Config
+
             config = Config(connect_timeout=5, read_timeout=10, retries={"total_max_attempts": 1})
             session = botocore.session.get_session()
             self._clients[region] = session.create_client("sqs", region_name=region, endpoint_url=self._endpoint, config=config)
