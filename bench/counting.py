@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import os
 import shutil
 import socket
 import statistics
@@ -25,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from lab import cpu_seconds
 
 from sidedoor import codec
 from sidedoor.agents import Agents
@@ -40,7 +40,6 @@ from sidedoor.dataplane.envoy.process import EnvoyProcess
 from sidedoor.loadbalancers.model import HealthCheck
 from sidedoor.store.engine import Store
 
-TICKS = os.sysconf("SC_CLK_TCK")
 CLUSTER = "eni-node/targetgroup/one/1"
 FORMS = {
     "counters (used)": tally.QUESTION,
@@ -66,11 +65,6 @@ for _ in range(int(sys.argv[3])):
     with socket.create_connection((sys.argv[1], int(sys.argv[2]))) as connection:
         connection.recv(1)
 """
-
-
-def processor_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
 
 
 def door(number: int) -> Door:
@@ -107,7 +101,7 @@ class Engine:
         self.running = asyncio.create_task(self.process.run())
         while not (self.ads.status("balancer/x").settled and self.ads.status("endpoint/x").settled):  # noqa: ASYNC110
             await asyncio.sleep(0.05)
-        return processor_seconds(self.pid)
+        return cpu_seconds(self.pid)
 
     def _listener(self, one: Door) -> Any:
         loggers = tally.loggers
@@ -137,10 +131,10 @@ class Engine:
 
     async def per_connection(self, one: Door, connections: int) -> float:
         """Microseconds of Envoy's."""
-        before = processor_seconds(self.pid)
+        before = cpu_seconds(self.pid)
         arguments = [sys.executable, "-c", CLIENT, one.address, str(one.port), str(connections)]
         await (await asyncio.create_subprocess_exec(*arguments)).wait()
-        return (processor_seconds(self.pid) - before) / connections * 1e6
+        return (cpu_seconds(self.pid) - before) / connections * 1e6
 
 
 async def forms(engine: Engine, times: int = 20) -> str:
@@ -148,10 +142,10 @@ async def forms(engine: Engine, times: int = 20) -> str:
     transport = httpx.AsyncHTTPTransport(uds=str(engine.process.admin_path))
     async with httpx.AsyncClient(transport=transport, base_url="http://envoy", timeout=60) as admin:
         for name, question in FORMS.items():
-            before = processor_seconds(engine.pid)
+            before = cpu_seconds(engine.pid)
             for _ in range(times):
                 answer = await admin.get(question)
-            cost = (processor_seconds(engine.pid) - before) / times * 1000
+            cost = (cpu_seconds(engine.pid) - before) / times * 1000
             print(f"  {name:28} {cost:7.1f} ms  {len(answer.content) / 1e6:5.2f} MB")
         return (await admin.get(tally.QUESTION)).text
 

@@ -13,17 +13,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-import boto3
+from lab import CONSUMER, PROVIDER, cpu_seconds, session
 
 from sidedoor.demo.system import SIDEDOOR, System, processes_of, running, until
 
-PROVIDER, CONSUMER = "111111111111", "222222222222"
 WANTED = 5_000
 
 CLIENT = """
@@ -97,10 +95,6 @@ print(json.dumps({
 """
 
 
-def session(account: str) -> boto3.Session:
-    return boto3.Session(aws_access_key_id=account, aws_secret_access_key="any", region_name="us-east-1")
-
-
 def build(system: System, endpoints: int) -> tuple[str, list[str]]:
     """(interface of a client, names of the endpoints in its VPC)."""
     provider, elb = system.client(session(PROVIDER), "ec2"), system.client(session(PROVIDER), "elbv2")
@@ -135,8 +129,7 @@ def network(ec2: Any) -> tuple[str, list[str]]:
 def agent_seconds(state: Path) -> float:
     """The CPU time that the agent has spent."""
     (pid,) = (one.pid for one in processes_of(state) if " agent " in one.command and " exec " not in one.command)
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return cpu_seconds(pid)
 
 
 def measure(system: System, client: str, names: list[str], seconds: float, mode: str) -> float:

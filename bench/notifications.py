@@ -23,7 +23,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ import uvloop
 from sns_site import TOPIC, join, make_topic, set_attribute, token_of
 
 from privatelink_site import Site
+from sidedoor.clock import utc_now
 from sidedoor.connections import accept_vpc_endpoint_connections, reject_vpc_endpoint_connections
 from sidedoor.notifications.carriers.dead import DeadLetters
 from sidedoor.notifications.carriers.http import HttpCarrier
@@ -53,10 +54,6 @@ CAREFUL_SECONDS = 600
 POLICY = {"Statement": [{"Effect": "Allow", "Principal": {"Service": "vpce.amazonaws.com"}, "Action": "SNS:Publish",
                          "Resource": TOPIC}]}  # fmt: skip
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
-
-
-def now() -> datetime:
-    return datetime.now(UTC)
 
 
 # --- the subscribers, a process of their own ----------------------------------------------------------------------
@@ -123,7 +120,7 @@ class Today(World):
     """A world whose clock is the real one."""
 
     def ask(self, operation: Any, /, **request: Any) -> Any:
-        self.now = now() - timedelta(seconds=1)
+        self.now = utc_now() - timedelta(seconds=1)
         return super().ask(operation, **request)
 
 
@@ -198,10 +195,10 @@ def row(*cells: object) -> None:
 
 async def measure(arguments: argparse.Namespace, store: Store, state: Path, receivers: Receivers) -> None:
     maker = await asyncio.to_thread(provider, store, receivers.port, arguments.dead)
-    carrier = HttpCarrier(Signer.new(now()), Reach((ip_network("127.0.0.0/8"),)))
+    carrier = HttpCarrier(Signer.new(utc_now()), Reach((ip_network("127.0.0.0/8"),)))
     postman = Postman(
         store, carriers={"http": carrier}, dead=DeadLetters(Queues(None), state / "dead-letters"),
-        base="http://127.0.0.1:4680", clock=now, entropy=os.urandom,
+        base="http://127.0.0.1:4680", clock=utc_now, entropy=os.urandom,
     )  # fmt: skip
     running = asyncio.create_task(postman.run())
     burst, paced = (number // ENDPOINTS * ENDPOINTS for number in (arguments.events, arguments.paced))

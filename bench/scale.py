@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -20,11 +19,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-import boto3
+from lab import CONSUMER, PROVIDER, cpu_seconds, memory_mb, session
 
 from sidedoor.demo.system import SIDEDOOR, Process, System, processes_of, running, until
 
-PROVIDER, CONSUMER = "111111111111", "222222222222"
 ENDPOINTS_PER_VPC = 40
 PORT = 8000
 
@@ -56,10 +54,6 @@ for line in sys.stdin:
         time.sleep(0.0005)
     print(time.monotonic(), flush=True)
 """
-
-
-def session(account: str) -> boto3.Session:
-    return boto3.Session(aws_access_key_id=account, aws_secret_access_key="any", region_name="us-east-1")
 
 
 class Bench:
@@ -180,16 +174,6 @@ def process(state: Path, part: str) -> Process:
         one for one in processes_of(state) if part in one.command and "sidedoor" in one.command and " exec " not in one.command
     )
     return found
-
-
-def cpu_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def memory_mb(pid: int) -> float:
-    (line,) = (one for one in Path(f"/proc/{pid}/status").read_text().splitlines() if one.startswith("VmRSS"))
-    return int(line.split()[1]) / 1024
 
 
 def idle(system: System, ready_seconds: float) -> dict[str, Any]:

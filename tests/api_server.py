@@ -14,8 +14,9 @@ from pathlib import Path
 
 import uvicorn
 
-from sidedoor.app.control_plane import ControlPlane, utc_now
+from sidedoor.app.control_plane import ControlPlane
 from sidedoor.aws.door import Heard
+from sidedoor.clock import utc_now
 from sidedoor.demo.system import until
 from sidedoor.store.engine import Store
 

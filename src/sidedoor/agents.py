@@ -18,7 +18,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from starlette.applications import Starlette
@@ -28,6 +28,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from sidedoor import codec
+from sidedoor.clock import utc_now
 from sidedoor.counters import series
 from sidedoor.counters.model import Told
 from sidedoor.endpoints import lifecycle
@@ -48,7 +49,7 @@ class Agents:
     """The link. ``applied``: the revision that the agent last reported as applied, None before the first. ``told``: what it
     counted, as it told last."""
 
-    def __init__(self, store: Store, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(self, store: Store, clock: Callable[[], datetime] = utc_now) -> None:
         self._store, self._clock = store, clock
         self._streams: set[asyncio.Event] = set()
         self._loop: asyncio.AbstractEventLoop | None = None

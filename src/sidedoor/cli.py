@@ -8,7 +8,7 @@ Rule 2: a command imports what it needs when it runs, so that ``sidedoor exec`` 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -268,11 +268,11 @@ def attachments(state: Path, as_json: bool) -> None:
     from sidedoor.app import attach as wiring
 
     found = wiring.listed(Settings(state=state.resolve()))
-    if as_json:
-        click.echo(json.dumps(found, indent=2))
-        return
-    for one in found:
-        click.echo(f"{one['Id']:26} {one['Kind']:7} {one['Place']:28} {one['State']:9} {one['Reason']}".rstrip())
+    _print_all(
+        found,
+        as_json,
+        lambda one: f"{one['Id']:26} {one['Kind']:7} {one['Place']:28} {one['State']:9} {one['Reason']}".rstrip(),
+    )
 
 
 @main.command()
@@ -339,11 +339,7 @@ def accounts_list(state: Path, database: str | None, as_json: bool) -> None:
     from sidedoor.app import accounts as wiring
 
     found = wiring.listed(Settings(state=state.resolve(), database=database))
-    if as_json:
-        click.echo(json.dumps(found, indent=2))
-        return
-    for one in found:
-        click.echo(f"{one['AccountId']}  {one['Name']}")
+    _print_all(found, as_json, lambda one: f"{one['AccountId']}  {one['Name']}")
 
 
 @main.group()
@@ -377,11 +373,11 @@ def certificates_list(state: Path, database: str | None, as_json: bool, account:
     from sidedoor.app import certificates as wiring
 
     found = wiring.listed(Settings(state=state.resolve(), database=database), account)
-    if as_json:
-        click.echo(json.dumps(found, indent=2))
-        return
-    for one in found:
-        click.echo("  ".join((one["Arn"], one["Expiration"], "in use" if one["InUse"] == "yes" else "unused", one["Domains"])))
+    _print_all(
+        found,
+        as_json,
+        lambda one: "  ".join((one["Arn"], one["Expiration"], "in use" if one["InUse"] == "yes" else "unused", one["Domains"])),
+    )
 
 
 @certificates.command("remove")
@@ -423,11 +419,7 @@ def dns_list(state: Path, database: str | None, as_json: bool) -> None:
     from sidedoor.app import dns_records as wiring
 
     found = wiring.listed(Settings(state=state.resolve(), database=database))
-    if as_json:
-        click.echo(json.dumps(found, indent=2))
-        return
-    for one in found:
-        click.echo(f"{one['Name']}  {one['Type']}  {one['Value']}")
+    _print_all(found, as_json, lambda one: f"{one['Name']}  {one['Type']}  {one['Value']}")
 
 
 @dns.command("remove")
@@ -456,11 +448,9 @@ def mail(state: Path, as_json: bool, number: int | None) -> None:
         click.echo(wiring.shown(settings, number))
         return
     found = wiring.listed(settings)
-    if as_json:
-        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
-        return
-    for one in found:
-        click.echo(f"{one['Number']:>4}  {one['Date']}  {one['To']}  {one['Subject']}")
+    _print_all(
+        found, as_json, lambda one: f"{one['Number']:>4}  {one['Date']}  {one['To']}  {one['Subject']}", ensure_ascii=False
+    )
 
 
 @main.command()
@@ -476,6 +466,17 @@ def events(state: Path, database: str | None, as_json: bool, follow: bool, from_
     settings = Settings(state=state.resolve(), database=database)
     for one in wiring.lines(settings, follow=follow, from_the_first=from_the_first, as_json=as_json):
         click.echo(one)
+
+
+def _print_all(
+    found: Sequence[Mapping[str, Any]], as_json: bool, line: Callable[[Mapping[str, Any]], str], *, ensure_ascii: bool = True
+) -> None:
+    """A list: as JSON, or a line for each."""
+    if as_json:
+        click.echo(json.dumps(found, indent=2, ensure_ascii=ensure_ascii))
+        return
+    for one in found:
+        click.echo(line(one))
 
 
 def _print(document: dict[str, str], as_json: bool) -> None:

@@ -12,7 +12,8 @@ from datetime import datetime
 from pathlib import Path
 
 from sidedoor import errors
-from sidedoor.app.control_plane import opened, utc_now
+from sidedoor.app.control_plane import opened
+from sidedoor.clock import utc_now
 from sidedoor.identity import constraints, kept_certificates, x509
 from sidedoor.identity.kept_certificates import Given
 from sidedoor.identity.model import ServerCertificate

@@ -11,7 +11,7 @@ import os
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from sidedoor import call, open_files
+from sidedoor import call, open_files, whole_file
 from sidedoor.agents import Agents
 from sidedoor.api import OPERATIONS
 from sidedoor.app import delivery
@@ -32,6 +32,7 @@ from sidedoor.app.exposition import Exposition
 from sidedoor.app.signals import stopping
 from sidedoor.aws.door import Credential, Heard, Invocation
 from sidedoor.aws.server import Quick, application
+from sidedoor.clock import utc_now
 from sidedoor.errors import ServiceUnavailable
 from sidedoor.identity.credentials import authenticate
 from sidedoor.names.txt import TxtResolver
@@ -51,10 +52,6 @@ BACKLOG = 2048
 
 WITH_NETWORKS = frozenset({"ec2", "elbv2"})
 """The services whose operations may see or use an account's default VPC."""
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 GARBAGE_OBJECTS = 20_000
@@ -207,7 +204,7 @@ async def serve(settings: Settings) -> None:
         link_socket = _listen_unix(settings.control_socket)
         url = f"http://{replace(settings, port=api_socket.getsockname()[1]).listen}"
         postman = delivery.postman(store, settings, signer, (settings.public_url or url).rstrip("/"), utc_now)
-        _write_whole(settings.url_file, url)
+        whole_file.write(settings.url_file, url)
         log.info("the API is served at %s", url, extra={"action": "serve.started", "url": url})
         sweeper = Sweeper(store, utc_now, keep_events=timedelta(days=settings.keep_events_days))
         async with stopping() as stopped, asyncio.TaskGroup() as tasks:
@@ -277,7 +274,7 @@ def _listen_for_metrics(settings: Settings) -> Iterator[socket.socket | None]:
     theirs = replace(settings, host=host, port=port, dev=False)
     with _listen(theirs, "--metrics") as listening:
         url = f"http://{replace(theirs, port=listening.getsockname()[1]).listen}/metrics"
-        _write_whole(settings.metrics_url_file, url)
+        whole_file.write(settings.metrics_url_file, url)
         log.info("metrics of all accounts are served at %s", url, extra={"action": "serve.metrics", "url": url})
         yield listening
 
@@ -305,10 +302,3 @@ def _listen_unix(path: Path) -> socket.socket:
     listening.bind(str(path))
     path.chmod(0o600)
     return listening
-
-
-def _write_whole(path: Path, text: str) -> None:
-    """Nobody reads a part of it."""
-    fresh = path.with_suffix(".new")
-    fresh.write_text(text)
-    fresh.replace(path)

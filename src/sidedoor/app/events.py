@@ -6,8 +6,8 @@ import json
 import time
 from collections.abc import Iterator
 
+from sidedoor import times
 from sidedoor.app.control_plane import opened
-from sidedoor.notifications.event_message import time_text
 from sidedoor.settings import Settings
 from sidedoor.store import outbox
 from sidedoor.store.schema import OutboxEvent
@@ -37,13 +37,13 @@ def lines(settings: Settings, *, follow: bool, from_the_first: bool, as_json: bo
 
 def _text(event: OutboxEvent) -> str:
     state = event.body.get("vpcEndpointState", "")
-    return f"{time_text(event.created)}  {event.name:10} {event.endpoint_id}  {event.service_id}  {state}"
+    return f"{times.text(event.created)}  {event.name:10} {event.endpoint_id}  {event.service_id}  {state}"
 
 
 def _json(event: OutboxEvent) -> str:
     return json.dumps(
         {
-            "sequence": event.sequence, "time": time_text(event.created), "event": event.name, "region": event.region,
+            "sequence": event.sequence, "time": times.text(event.created), "event": event.name, "region": event.region,
             "serviceId": event.service_id, "vpcEndpointId": event.endpoint_id, "serviceOwner": event.account, **event.body,
         }
     )  # fmt: skip

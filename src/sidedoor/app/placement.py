@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 
+from sidedoor import whole_file
 from sidedoor.settings import Settings, SettingsError
 
 
@@ -16,9 +17,7 @@ class Placement:
     user_namespace: bool
 
     def write(self, settings: Settings) -> None:
-        fresh = settings.placement_file.with_suffix(".new")
-        fresh.write_text(json.dumps(asdict(self)))
-        fresh.replace(settings.placement_file)
+        whole_file.write(settings.placement_file, json.dumps(asdict(self)))
 
     @property
     def why_nothing_can_be_attached(self) -> str:

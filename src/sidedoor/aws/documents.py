@@ -23,7 +23,7 @@ from typing import Any
 import cbor2
 from botocore.model import Shape
 
-from sidedoor import errors
+from sidedoor import errors, times
 from sidedoor.aws import refusals
 from sidedoor.aws.models import CBOR, DocumentProtocol, Service
 from sidedoor.aws.parse import FORMS, MAX_DEPTH, NOT_XML_AT_ALL, broken_constraint
@@ -322,12 +322,9 @@ def _timestamp_out(shape: Shape, protocol: DocumentProtocol) -> Convert:
         milliseconds = (value - _EPOCH) // timedelta(milliseconds=1)
         return milliseconds / 1000 if milliseconds % 1000 else milliseconds // 1000
 
-    def text(value: datetime) -> str:
-        return value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
-
     if protocol == CBOR:
         return lambda value: cbor2.CBORTag(1, seconds(value))
-    return text if shape.serialization.get("timestampFormat") == "iso8601" else seconds
+    return times.text if shape.serialization.get("timestampFormat") == "iso8601" else seconds
 
 
 def _string_out(value: str) -> str:

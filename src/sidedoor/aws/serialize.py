@@ -12,13 +12,13 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cache
 from typing import Any
 
 from botocore.model import Shape
 
-from sidedoor import errors
+from sidedoor import errors, times
 from sidedoor.aws.models import Service
 
 Writer = Callable[[Any], str]
@@ -175,7 +175,7 @@ def _float(value: float) -> str:
 def _timestamp(value: datetime) -> str:
     if value.tzinfo is None:
         raise TypeError(f"a time without a zone: {value!r}")
-    return value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+    return times.text(value)
 
 
 def _blob(value: bytes) -> str:

@@ -16,6 +16,7 @@ from datetime import datetime
 from typing import Any
 
 from sidedoor import codec
+from sidedoor.clock import utc_now
 from sidedoor.dataplane import census, desired
 from sidedoor.dataplane.balancing import Balancing
 from sidedoor.dataplane.bookkeeper import Survey
@@ -24,7 +25,7 @@ from sidedoor.dataplane.desired import Network
 from sidedoor.dataplane.driver import Driver, DriverError
 from sidedoor.dataplane.envoy.ads import AdsServer
 from sidedoor.dataplane.feed import Batch
-from sidedoor.dataplane.ground import Ground, nobody, utc_now
+from sidedoor.dataplane.ground import Ground, nobody
 from sidedoor.dataplane.idle import Idle
 from sidedoor.dataplane.opening import Opening
 from sidedoor.dataplane.plan import AddAddress, AddNetwork, AddSegment, AddWorkload, SetResolver, Step, plan

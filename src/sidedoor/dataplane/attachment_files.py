@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from sidedoor import codec
+from sidedoor import codec, whole_file
 from sidedoor.dataplane.attachments import Attachment
 
 
@@ -86,7 +86,4 @@ def _read(path: Path) -> Attachment | None:
 
 
 def _write(path: Path, document: object) -> None:
-    """The new text takes the old one's place at once: whoever reads sees one of the two, whole."""
-    fresh = path.with_name(f".{path.name}.new")
-    fresh.write_text(json.dumps(document, indent=1), encoding="utf-8")
-    fresh.replace(path)
+    whole_file.write(path, json.dumps(document, indent=1))

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sidedoor import codec
+from sidedoor import codec, whole_file
 from sidedoor.codec import UnreadableDocument
 from sidedoor.counters.model import NONE, Counts, Flow, Minute, Passage
 from sidedoor.dataplane.counting import Ledger, Open
@@ -131,11 +131,9 @@ class Books:
             return None
 
     def _write(self, path: Path, content: bytes) -> None:
-        fresh = path.with_suffix(".new")
         try:
             self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            fresh.write_bytes(content)
-            fresh.replace(path)
+            whole_file.write(path, content)
             self._failing = False
         except OSError as error:
             self._note(error)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 
+from sidedoor.clock import utc_now
 from sidedoor.dataplane.driver import Driver, DriverError
 from sidedoor.dataplane.envoy.ads import AdsServer
 from sidedoor.dataplane.reports import Reports
@@ -13,10 +14,6 @@ from sidedoor.dataplane.wanted import Unit, Wanted
 
 Look = Callable[[set[Unit]], None]
 """Has these units compared with what is, and mended."""
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 def nobody() -> None:

@@ -30,32 +30,29 @@ def remember(call: Call, name: str, endpoint: Endpoint, service: Service, *, bef
         account=caller.account, arn=caller.arn, user_id=caller.user_id, access_key_id=caller.access_key_id,
         operation=call.operation, request_id=call.request_id, source=call.source, user_agent=call.user_agent,
     )  # fmt: skip
-    call.tables.events.add(
-        OutboxEvent(
-            id=ids.random_uuid(call.entropy), account=service.account, region=call.region, name=name, service_id=service.id,
-            endpoint_id=endpoint.id, created=call.now, sequence=outbox.next_event(call.tables), consumer=endpoint.account,
-            before=before.value if before else None, after=endpoint.state.value, actor=actor, notices=notices,
-            announced=not notices, body=_facts(endpoint, service),
-        )
-    )  # fmt: skip
+    event = _event(name, endpoint, service, before=before, after=endpoint.state, now=call.now, entropy=call.entropy)
+    sequence = outbox.next_event(call.tables)
+    call.tables.events.add(replace(event, sequence=sequence, actor=actor, notices=notices, announced=not notices))
 
 
 def observe(tables: Tables, name: str, endpoint: Endpoint, *, after: State | None, now: datetime) -> None:
     """Writes what the data plane did to an endpoint. ``after``: its state from now on, None where it is gone."""
     service = tables.services.find(endpoint.service_id)
-    tables.events.add(
-        OutboxEvent(
-            id=ids.random_uuid(os.urandom), account=service.account if service else "", region=endpoint.region, name=name,
-            service_id=endpoint.service_id, endpoint_id=endpoint.id, created=now, sequence=outbox.next_event(tables),
-            consumer=endpoint.account, before=endpoint.state.value, after=after.value if after else None,
-            body=_facts(replace(endpoint, state=after or State.DELETED), service),
-        )
+    event = _event(name, endpoint, service, before=endpoint.state, after=after, now=now, entropy=os.urandom)
+    tables.events.add(replace(event, sequence=outbox.next_event(tables)))
+
+
+def _event(
+    name: str, endpoint: Endpoint, service: Service | None, *, before: State | None, after: State | None, now: datetime,
+    entropy: ids.Entropy,
+) -> OutboxEvent:  # fmt: skip
+    facts = {"vpcEndpointOwner": endpoint.account, "vpcEndpointState": (after or State.DELETED).value}
+    return OutboxEvent(
+        id=ids.random_uuid(entropy), account=service.account if service else "", region=endpoint.region, name=name,
+        service_id=endpoint.service_id, endpoint_id=endpoint.id, created=now, consumer=endpoint.account,
+        before=before.value if before else None, after=after.value if after else None,
+        body={"serviceName": service.name, **facts} if service else facts,
     )  # fmt: skip
-
-
-def _facts(endpoint: Endpoint, service: Service | None) -> dict[str, str]:
-    name = {"serviceName": service.name} if service else {}
-    return {**name, "vpcEndpointOwner": endpoint.account, "vpcEndpointState": endpoint.state.value}
 
 
 def _notices(call: Call, name: str, endpoint: Endpoint, service: Service) -> tuple[Notice, ...]:

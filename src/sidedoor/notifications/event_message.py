@@ -6,8 +6,9 @@ AWS publishes no sample of this message; ours has a version of its own and is do
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 
+from sidedoor import times
 from sidedoor.notifications.documents import dumped
 from sidedoor.notifications.model import MessageAttribute
 
@@ -36,7 +37,7 @@ def body(
             "version": VERSION,
             "source": "aws.vpce",
             "event": event,
-            "eventTime": time_text(created),
+            "eventTime": times.text(created),
             "region": region,
             "connectionNotificationId": notification_id,
             "serviceId": service_id,
@@ -51,8 +52,3 @@ def attributes(event: str, service_id: str, endpoint_id: str, state: str) -> tup
     """What a subscription's filter policy can look at."""
     named = {"event": event, "serviceId": service_id, "vpcEndpointId": endpoint_id, "vpcEndpointState": state}
     return tuple(MessageAttribute(name=name, data_type="String", value=value) for name, value in named.items() if value)
-
-
-def time_text(moment: datetime) -> str:
-    """As AWS writes times in JSON: in UTC, to the millisecond."""
-    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
+from sidedoor import times
 from sidedoor.notifications.delivery_policy import of_subscription
-from sidedoor.notifications.event_message import time_text
 from sidedoor.notifications.model import Delivery, Message, MessageKind, Subscription, Topic
 from sidedoor.notifications.subscription_attributes import DELIVERY, RAW
 
@@ -80,7 +80,7 @@ class Letter:
         found["Message"] = self.text
         if message.kind is not MessageKind.NOTIFICATION:
             found["SubscribeURL"] = self.subscribe_url
-        found["Timestamp"] = time_text(message.created)
+        found["Timestamp"] = times.text(message.created)
         if message.attributes:
             found["MessageAttributes"] = {one.name: {"Type": one.data_type, "Value": one.value} for one in message.attributes}
         if message.kind is MessageKind.NOTIFICATION:

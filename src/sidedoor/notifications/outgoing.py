@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from sidedoor import ids
+from sidedoor import ids, times
 from sidedoor.notifications import event_message, filtering, texts
 from sidedoor.notifications.documents import dumped
 from sidedoor.notifications.model import Delivery, Message, NotificationState, Subscription, Topic
@@ -98,7 +98,7 @@ def _publish(
     )  # fmt: skip
     readable = texts.text(
         "event", event=event.name, endpoint_id=event.endpoint_id, service_id=event.service_id, facts=event.body,
-        time=event_message.time_text(event.created), region=event.region, link=link,
+        time=times.text(event.created), region=event.region, link=link,
     )  # fmt: skip
     message = Message(
         id=ids.random_uuid(entropy), account=topic.account, region=topic.region, topic_arn=topic.id, created=now,

@@ -17,7 +17,7 @@ from ipaddress import IPv4Address, IPv4Network
 from itertools import groupby
 from pathlib import Path
 
-from sidedoor import codec
+from sidedoor import codec, whole_file
 from sidedoor.dataplane import flows
 from sidedoor.dataplane.admission import Admission
 from sidedoor.dataplane.desired import Network
@@ -201,9 +201,7 @@ class LoopbackDriver:
             self._path(vpc_id).unlink(missing_ok=True)
             return
         placed = Placed(network=network, places=places)
-        fresh = self._directory / f".{vpc_id}"
-        fresh.write_text(json.dumps(codec.to_document(placed)), encoding="utf-8")
-        fresh.replace(self._path(vpc_id))
+        whole_file.write(self._path(vpc_id), json.dumps(codec.to_document(placed)))
         self._placed[vpc_id] = placed
 
     def _free_place(self) -> int:

@@ -16,6 +16,7 @@ import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from sidedoor import whole_file
 from sidedoor.dataplane.netns import kernel
 from sidedoor.dataplane.processes import started
 
@@ -55,9 +56,7 @@ def ensure_holder(run_dir: Path) -> Holder:
         raise HolderError(f"no user namespace can be made here: {reason}")
     pid = int(child.stdout)
     holder = Holder(pid, started(pid) or 0)
-    fresh = _record(run_dir).with_suffix(".new")
-    fresh.write_text(json.dumps(asdict(holder)), encoding="ascii")
-    fresh.replace(_record(run_dir))
+    whole_file.write(_record(run_dir), json.dumps(asdict(holder)))
     return holder
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from pathlib import Path
 
+from sidedoor import whole_file
 from sidedoor.notifications import documents
 from sidedoor.notifications.carriers.carrier import Undeliverable
 from sidedoor.notifications.carriers.queue import Queues
@@ -43,12 +43,7 @@ class DeadLetters:
                 "document": letter.document(),
             }
         )
-        fresh, final = self._directory / f".{delivery.id}.new", self._directory / f"{delivery.id}.json"
-        with fresh.open("w", encoding="utf-8") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(final)
+        whole_file.write(self._directory / f"{delivery.id}.json", content, durable=True)
 
     async def close(self) -> None:
         pass
