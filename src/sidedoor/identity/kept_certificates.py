@@ -12,6 +12,7 @@ from typing import Any
 
 from sidedoor import errors, ids
 from sidedoor.identity.model import ServerCertificate
+from sidedoor.identity.x509 import key_pair
 from sidedoor.store.tables import Tables
 
 PER_ACCOUNT = 20
@@ -31,9 +32,6 @@ class Given:
 
         Texts are kept without the white space around them: Terraform, which trims its own, would replace them for it.
         """
-        # The library is loaded with the first certificate: it is 8 MB, and most systems have none.
-        from sidedoor.identity.x509 import key_pair
-
         pair = key_pair(self.certificate, self.chain, self.private_key, now)
         return {
             "created": now,

@@ -7,6 +7,7 @@ in version 1 and SHA-256 in version 2; the certificate is at the URL that the me
 from __future__ import annotations
 
 import base64
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -59,9 +60,7 @@ class Signer:
     @cached_property
     def path(self) -> str:
         """Where the certificate is found, beneath our URL. Another key has another path."""
-        digest = hashes.Hash(hashes.SHA256())
-        digest.update(self.certificate)
-        return f"/SimpleNotificationService-{digest.finalize().hex()[:32]}.pem"
+        return f"/SimpleNotificationService-{hashlib.sha256(self.certificate).hexdigest()[:32]}.pem"
 
     def signed(self, document: Mapping[str, Any], version: str, base: str) -> dict[str, Any]:
         """The document with its signature; ``version``: "1" or "2"."""
