@@ -36,9 +36,11 @@ def record(store: Store, data: Iterable[Datum], *, source: str, now: datetime) -
     for begin in range(0, len(hours), AT_ONCE):
         some = hours[begin : begin + AT_ONCE]
         newest = {one: hour for hour, one in some}
+        numbers = {one: series_id(one) for one in newest}
+        rows = [HourRow(hour, numbers[one], source, pack(told[hour, one].items())) for hour, one in some]
         with store.write() as tables:
-            tables.metrics.note([SeriesRow(series_id(one), one, hour) for one, hour in newest.items()])
-            tables.metrics.append(HourRow(hour, series_id(one), source, pack(told[hour, one].items())) for hour, one in some)
+            tables.metrics.note([SeriesRow(numbers[one], one, hour) for one, hour in newest.items()])
+            tables.metrics.append(rows)
     purge(store, now)
 
 

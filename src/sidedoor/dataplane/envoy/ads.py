@@ -19,9 +19,9 @@ from typing import Any
 import grpc
 import grpc.aio
 from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryRequest, DeltaDiscoveryResponse
-from google.protobuf.any_pb2 import Any as AnyMessage
 
 from sidedoor.dataplane.envoy.exchange import BY_NAME, TYPES, Exchange, Resource
+from sidedoor.dataplane.envoy.packing import packed
 from sidedoor.dataplane.envoy.resources import CERTIFICATE
 
 log = logging.getLogger(__name__)
@@ -249,6 +249,5 @@ async def _write(exchange: Exchange, work: asyncio.Event, context: Any) -> None:
 
 
 def _resource(message: Any) -> Resource:
-    body = AnyMessage()
-    body.Pack(message, deterministic=True)
+    body = packed(message)
     return Resource(version=hashlib.sha256(body.value).hexdigest()[:16], body=body)

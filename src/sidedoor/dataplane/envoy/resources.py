@@ -27,7 +27,6 @@ from envoy.extensions.matching.common_inputs.network.v3.network_inputs_pb2 impor
 from envoy.extensions.transport_sockets.proxy_protocol.v3.upstream_proxy_protocol_pb2 import ProxyProtocolUpstreamTransport
 from envoy.extensions.transport_sockets.raw_buffer.v3.raw_buffer_pb2 import RawBuffer
 from envoy.type.v3.hash_policy_pb2 import HashPolicy
-from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.wrappers_pb2 import BoolValue, UInt32Value, UInt64Value
 from xds.core.v3.cidr_pb2 import CidrRange
@@ -39,6 +38,7 @@ from sidedoor.dataplane.certificates import Tls
 from sidedoor.dataplane.desired import Cluster, Door
 from sidedoor.dataplane.driver import Clients, Place
 from sidedoor.dataplane.envoy import tally, tls
+from sidedoor.dataplane.envoy.packing import packed
 from sidedoor.dataplane.port_range import IP_LOCAL_PORT_RANGE, IPPROTO_IP, as_option
 
 CLUSTER = "type.googleapis.com/envoy.config.cluster.v3.Cluster"
@@ -104,7 +104,7 @@ def listener(door: Door, place: Place, clients: Clients, *, ends_idle: bool = Tr
 
 def _chains(door: Door, ends_idle: bool) -> list[Any]:
     """The filter chains of a door: one; behind TLS one more for each set of certificates that has names of its own."""
-    proxy = [Filter(name="envoy.filters.network.tcp_proxy", typed_config=_pack(_tcp_proxy(door, ends_idle)))]
+    proxy = [Filter(name="envoy.filters.network.tcp_proxy", typed_config=packed(_tcp_proxy(door, ends_idle)))]
     if door.tls is None:
         return [FilterChain(name=ADMITTED, filters=proxy)]
     further = [(tls.chain_name(names), names) for names, _ in door.tls.further if names != (door.tls.default,)]
@@ -142,8 +142,8 @@ def _admission(clients: Clients, of_tls: Tls | None) -> Any:
     ranges = [_range(one) for one in clients]
     by_address = IPMatcher(range_matchers=[IPMatcher.IPRangeMatcher(ranges=ranges, on_match=led)])
     tree = Matcher.MatcherTree(
-        input=TypedExtensionConfig(name="source", typed_config=_pack(SourceIPInput())),
-        custom_match=TypedExtensionConfig(name="blocks", typed_config=_pack(by_address)),
+        input=TypedExtensionConfig(name="source", typed_config=packed(SourceIPInput())),
+        custom_match=TypedExtensionConfig(name="blocks", typed_config=packed(by_address)),
     )
     return Matcher(matcher_tree=tree)
 
@@ -212,7 +212,7 @@ def _transport(cluster: Cluster) -> dict[str, Any]:
 
 
 def _plain() -> Any:
-    return TransportSocket(name="envoy.transport_sockets.raw_buffer", typed_config=_pack(RawBuffer()))
+    return TransportSocket(name="envoy.transport_sockets.raw_buffer", typed_config=packed(RawBuffer()))
 
 
 def _port_range(ports: tuple[int, int]) -> Any:
@@ -253,7 +253,7 @@ def _proxy_protocol(inner: Any) -> Any:
         ),
         transport_socket=inner,
     )
-    return TransportSocket(name="envoy.transport_sockets.upstream_proxy_protocol", typed_config=_pack(transport))
+    return TransportSocket(name="envoy.transport_sockets.upstream_proxy_protocol", typed_config=packed(transport))
 
 
 def assignment(cluster_name: str, hosts: Sequence[tuple[str, int]]) -> Any:
@@ -273,9 +273,3 @@ def _host(address: str, port: int) -> Any:
 def _address(place: Place, port: int) -> Any:
     where = {} if place.namespace is None else {"network_namespace_filepath": place.namespace}
     return Address(socket_address=SocketAddress(address=place.address, port_value=port, **where))
-
-
-def _pack(message: Any) -> Any:
-    packed = AnyMessage()
-    packed.Pack(message, deterministic=True)
-    return packed

@@ -13,10 +13,10 @@ from typing import Any
 
 from envoy.config.accesslog.v3.accesslog_pb2 import AccessLog, AccessLogFilter, ResponseFlagFilter
 from envoy.extensions.access_loggers.stats.v3.stats_pb2 import Config as StatsLogger
-from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.wrappers_pb2 import UInt64Value
 
 from sidedoor.counters.model import Counts
+from sidedoor.dataplane.envoy.packing import packed
 
 QUESTION = "/stats?usedonly&type=Counters"
 """Of the forms that the admin interface offers the cheapest: the text of what was counted, without gauges, unfiltered (a
@@ -47,10 +47,9 @@ def loggers(door_name: str) -> list[Any]:
 
 def _counter(name: str, **tags: str) -> Any:
     stat = StatsLogger.Stat(name=name, tags=[StatsLogger.Tag(name=tag, value_format=value) for tag, value in tags.items()])
-    packed = AnyMessage()
     counters = [StatsLogger.Counter(stat=stat, value_fixed=UInt64Value(value=1))]
-    packed.Pack(StatsLogger(stat_prefix=_SCOPE, counters=counters), deterministic=True)
-    return AccessLog(name="envoy.access_loggers.stats", typed_config=packed)
+    logger = StatsLogger(stat_prefix=_SCOPE, counters=counters)
+    return AccessLog(name="envoy.access_loggers.stats", typed_config=packed(logger))
 
 
 def read(text: str) -> dict[str, Counts]:

@@ -18,7 +18,6 @@ from envoy.extensions.matching.common_inputs.network.v3.network_inputs_pb2 impor
 from envoy.extensions.transport_sockets.tls.v3.common_pb2 import TlsCertificate, TlsParameters
 from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import SdsSecretConfig, Secret
 from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import CommonTlsContext, DownstreamTlsContext, UpstreamTlsContext
-from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.wrappers_pb2 import StringValue
 from xds.core.v3.extension_pb2 import TypedExtensionConfig
@@ -26,6 +25,7 @@ from xds.type.matcher.v3.domain_pb2 import ServerNameMatcher
 from xds.type.matcher.v3.matcher_pb2 import Matcher
 
 from sidedoor.dataplane.certificates import Certificate, Tls
+from sidedoor.dataplane.envoy.packing import packed
 from sidedoor.loadbalancers.tls_policies import POLICIES, TO_TARGETS, Policy
 
 VERSIONS: Mapping[str, Any] = {
@@ -55,7 +55,7 @@ def secret(name: str, certificate: Certificate) -> Any:
 
 def inspector() -> Any:
     """Reads the name for which a client asks, which leads to a filter chain. Every TLS door has it, so it never comes new."""
-    return ListenerFilter(name="envoy.filters.listener.tls_inspector", typed_config=_pack(TlsInspector()))
+    return ListenerFilter(name="envoy.filters.listener.tls_inspector", typed_config=packed(TlsInspector()))
 
 
 def chain_name(certificates: Sequence[str]) -> str:
@@ -74,15 +74,15 @@ def by_server_name(tls: Tls, otherwise: Any) -> Any:
     if not matchers:
         return otherwise
     tree = Matcher.MatcherTree(
-        input=TypedExtensionConfig(name="server name", typed_config=_pack(ServerNameInput())),
-        custom_match=TypedExtensionConfig(name="domains", typed_config=_pack(ServerNameMatcher(domain_matchers=matchers))),
+        input=TypedExtensionConfig(name="server name", typed_config=packed(ServerNameInput())),
+        custom_match=TypedExtensionConfig(name="domains", typed_config=packed(ServerNameMatcher(domain_matchers=matchers))),
     )
     return Matcher.OnMatch(matcher=Matcher(matcher_tree=tree, on_no_match=otherwise))
 
 
 def led_to(chain: str) -> Any:
     """What a matcher answers: the name of a filter chain."""
-    return Matcher.OnMatch(action=TypedExtensionConfig(name=chain, typed_config=_pack(StringValue(value=chain))))
+    return Matcher.OnMatch(action=TypedExtensionConfig(name=chain, typed_config=packed(StringValue(value=chain))))
 
 
 def downstream(tls: Tls, certificates: Sequence[str]) -> Any:
@@ -95,13 +95,13 @@ def downstream(tls: Tls, certificates: Sequence[str]) -> Any:
             tls_certificate_sds_secret_configs=[_asked_for(one) for one in certificates],
         )
     )
-    return TransportSocket(name="envoy.transport_sockets.tls", typed_config=_pack(context))
+    return TransportSocket(name="envoy.transport_sockets.tls", typed_config=packed(context))
 
 
 def upstream(alpn: Sequence[str]) -> Any:
     """TLS towards targets. Their certificates are not looked at, as AWS says of itself: the network is the provider's own."""
     context = UpstreamTlsContext(common_tls_context=CommonTlsContext(tls_params=_parameters(TO_TARGETS), alpn_protocols=alpn))
-    return TransportSocket(name="envoy.transport_sockets.tls", typed_config=_pack(context))
+    return TransportSocket(name="envoy.transport_sockets.tls", typed_config=packed(context))
 
 
 def _parameters(policy: Policy) -> Any:
@@ -120,9 +120,3 @@ def _asked_for(name: str) -> Any:
         ads=AggregatedConfigSource(), resource_api_version=ApiVersion.V3, initial_fetch_timeout=Duration(seconds=0)
     )
     return SdsSecretConfig(name=name, sds_config=source)
-
-
-def _pack(message: Any) -> Any:
-    packed = AnyMessage()
-    packed.Pack(message, deterministic=True)
-    return packed
