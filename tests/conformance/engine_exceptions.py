@@ -47,6 +47,13 @@ EXCEPTIONS: tuple[Exempt, ...] = (
     Exempt(
         engine="envoy",
         placement=None,
+        rule="a_client_whom_no_security_group_lets_in_hears_nothing",
+        reason="Envoy decides it when it has accepted the connection, and closes that at once: no target hears of it, but the "
+        "client sees a connection that ends, and not one that is never made (docs/decisions/0010).",
+    ),
+    Exempt(
+        engine="envoy",
+        placement=None,
         rule="idle_connections_are_kept_by_keepalives_of_the_target",
         reason="The agent ends idle connections at the client's side, where it sees the keepalives of the client. Those of the "
         "target arrive at another socket of Envoy's, and nothing tells which two belong together.",

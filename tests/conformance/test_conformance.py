@@ -280,6 +280,35 @@ def test_a_listener_leads_to_another_port_of_its_targets(fleet: Fleet) -> None:
     assert answer == (fleet.all[0].seen, fleet.nodes_of(balancer)[AZ1])
 
 
+# --- security groups ----------------------------------------------------------------------------------------------
+
+
+def closed(fleet: Fleet) -> tuple[str, str]:
+    """(security group, address): an endpoint whose one group lets nobody in."""
+    ec2 = fleet.consumer.ec2
+    made: str = ec2.create_security_group(GroupName=next(texts), Description="nobody", VpcId=fleet.consumer.vpc)["GroupId"]
+    service = fleet.service(fleet.forwarding(AZ1)[0])
+    endpoint = fleet.available(fleet.endpoint(service, AZ1, SecurityGroupIds=[made]))
+    return made, fleet.addresses_of(endpoint)[AZ1]
+
+
+def test_a_client_is_served_once_a_security_group_lets_it_in_and_by_nobody_before(fleet: Fleet) -> None:
+    group, address = closed(fleet)
+    assert fleet.client.count(address, PORT, 8).keys() <= {"refused", "reset", "finished", "silence"}
+    everybody = {"IpProtocol": "tcp", "FromPort": PORT, "ToPort": PORT, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
+    fleet.consumer.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[everybody])
+    until(lambda: serves(fleet, address), "the client is let in")
+    fleet.answering(address)
+
+
+def test_a_client_whom_no_security_group_lets_in_hears_nothing(fleet: Fleet) -> None:
+    """Of its packets nothing is heard while a later client's connection is made and answered."""
+    served = fleet.through(fleet.forwarding(AZ1)[0])[AZ1]
+    ignored = fleet.client.open(closed(fleet)[1], PORT)
+    fleet.answering(served)
+    assert ignored.has_met() == {}
+
+
 # --- idle connections: opened before all other rules, looked at after them (conftest.py) ---------------------------
 
 SOON = 15.0
