@@ -182,7 +182,8 @@ class Postman:
         return max(0, min(everywhere, AT_ONE_SUBSCRIBER - self._under_way[subscription_id]))
 
     def _link(self, event: OutboxEvent) -> str:
-        return f"{self._base}/console/services/{event.service_id}/connections/{event.endpoint_id}"
+        path = f"/console/services/{event.service_id}/connections/{event.endpoint_id}"
+        return f"{self._base}{path}?region={event.region}"
 
     def _take(self, tables: Tables, now: datetime) -> list[Letter]:
         taken: list[Delivery] = []

@@ -155,7 +155,7 @@ def test_all_four_events_reach_a_topic_in_their_order(stage: Stage) -> None:
         "connectionNotificationId": notification["ConnectionNotificationId"], "serviceId": service["ServiceId"],
         "vpcEndpointId": endpoint_id, "serviceName": service["ServiceName"], "vpcEndpointOwner": CONSUMER,
         "vpcEndpointState": "pendingAcceptance",
-        "link": f"http://sns.test/console/services/{service['ServiceId']}/connections/{endpoint_id}",
+        "link": f"http://sns.test/console/services/{service['ServiceId']}/connections/{endpoint_id}?region=us-east-1",
     }  # fmt: skip
     assert stage.box.letters[0].message.subject == f"{endpoint_id} asks to connect to {service['ServiceId']}"
     assert stage.waiting() == 0
