@@ -301,6 +301,8 @@ def test_in_a_lane_nothing_overtakes_and_other_lanes_go_on(stage: Stage) -> None
     stage.box.down = set()
     stage.turn()
     assert (stage.box.tries, stage.events()) == (tries, [])  # Reject waits for Connect, whose next try is not due
+    with stage.world.store.read() as tables:
+        assert outbox.waiting(tables, stage.now()) == []  # and costs nothing while it waits
     stage.publish("another lane")
     stage.turn()
     assert [text for _, text in stage.box.bodies] == ["another lane"]
