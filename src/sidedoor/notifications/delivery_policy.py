@@ -6,6 +6,7 @@ SNS developer guide, "Amazon SNS message delivery retries": the names, the limit
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from sidedoor.notifications.documents import Unreadable, dumped, parsed
@@ -74,8 +75,9 @@ def of_topic(text: str | None) -> str:
     return dumped({"http": http})
 
 
+@lru_cache(maxsize=1024)
 def of_subscription(text: str | None, topics: str | None) -> str:
-    """The policy that is in force for a subscription with its own and its topic's policy."""
+    """The policy that is in force for a subscription with its own and its topic's policy. Remembered: each delivery asks."""
     default = parsed(of_topic(topics))["http"]
     own = _parsed(text) if text and not default["disableSubscriptionOverrides"] else {}
     return dumped(

@@ -11,7 +11,10 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import lru_cache
 
 import httpcore
 
@@ -32,30 +35,44 @@ BODY_SECONDS = 1.0
 KEPT_SECONDS = 4.0
 """How long a connection is kept that nobody uses: many servers close theirs after five."""
 
+MOST = 32
+"""Connections to one subscriber, who never has so many letters under way (``postman``)."""
+
 SHORT = 4096
 """Bytes of an answer that are read to keep its connection."""
 
 _TOO_MANY = 429
 
 
+@dataclass
+class _Line:
+    """The connections to one subscriber. ``users``: how many letters are on their way over them."""
+
+    pool: httpcore.AsyncConnectionPool
+    users: int = 0
+    end: asyncio.TimerHandle | None = None
+
+
 class HttpCarrier:
+    """Each subscriber has connections of its own: httpcore looks at all of a pool's for every request."""
+
     def __init__(self, signer: Signer, reach: Reach, trusted: ssl.SSLContext | None = None) -> None:
         """``trusted``: whose certificates subscribers by HTTPS may have; by default those that the host trusts."""
         self._signer = signer
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=trusted or ssl.create_default_context(), network_backend=GuardedNetwork(reach),
-            max_connections=256, max_keepalive_connections=64, keepalive_expiry=KEPT_SECONDS,
-        )  # fmt: skip
+        self._trusted, self._network = trusted or ssl.create_default_context(), GuardedNetwork(reach)
+        self._lines: dict[str, _Line] = {}
+        self._closing: set[asyncio.Task[None]] = set()
 
     async def carry(self, letter: Letter) -> None:
         timeouts = {"connect": CONNECT_SECONDS, "read": ANSWER_SECONDS, "write": ANSWER_SECONDS, "pool": ANSWER_SECONDS}
         try:
-            async with self._pool.stream(
-                "POST", letter.delivery.endpoint, headers=_headers(letter), content=self._content(letter),
-                extensions={"timeout": timeouts},
-            ) as answer:  # fmt: skip
-                status = answer.status
-                await _finish(answer)
+            with self._line(letter.delivery.subscription_id) as pool:
+                async with pool.stream(
+                    "POST", letter.delivery.endpoint, headers=_headers(letter), content=self._content(letter),
+                    extensions={"timeout": timeouts},
+                ) as answer:  # fmt: skip
+                    status = answer.status
+                    await _finish(answer)
         except (httpcore.UnsupportedProtocol, ValueError) as error:
             raise Undeliverable(f"{letter.delivery.endpoint} cannot be asked: {error}", final=True) from None
         except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException) as error:
@@ -64,7 +81,39 @@ class HttpCarrier:
             raise Undeliverable(f"it answered {status}", final=300 <= status < 500 and status != _TOO_MANY)
 
     async def close(self) -> None:
-        await self._pool.aclose()
+        lines, self._lines = self._lines, {}
+        for line in lines.values():
+            if line.end is not None:
+                line.end.cancel()
+            await line.pool.aclose()
+        await asyncio.gather(*self._closing)
+
+    @contextmanager
+    def _line(self, subscription_id: str) -> Iterator[httpcore.AsyncConnectionPool]:
+        line = self._lines.get(subscription_id)
+        if line is None:
+            line = self._lines[subscription_id] = _Line(self._pool())
+        if line.end is not None:
+            line.end.cancel()
+            line.end = None
+        line.users += 1
+        try:
+            yield line.pool
+        finally:
+            line.users -= 1
+            if line.users == 0:
+                line.end = asyncio.get_running_loop().call_later(KEPT_SECONDS, self._hang_up, subscription_id)
+
+    def _hang_up(self, subscription_id: str) -> None:
+        """Closes the connections to a subscriber whom nobody has written to for a while."""
+        task = asyncio.create_task(self._lines.pop(subscription_id).pool.aclose())
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    def _pool(self) -> httpcore.AsyncConnectionPool:
+        return httpcore.AsyncConnectionPool(
+            ssl_context=self._trusted, network_backend=self._network, max_connections=MOST, keepalive_expiry=KEPT_SECONDS
+        )
 
     def _content(self, letter: Letter) -> bytes:
         if letter.raw:
@@ -84,7 +133,7 @@ async def _finish(answer: httpcore.Response) -> None:
 def _headers(letter: Letter) -> list[tuple[str, str]]:
     message = letter.message
     headers = [
-        ("Content-Type", _content_type(letter)),
+        ("Content-Type", _content_type(letter.delivery_policy)),
         ("User-Agent", AGENT),
         ("x-amz-sns-message-type", message.kind.value),
         ("x-amz-sns-message-id", message.id),
@@ -97,6 +146,7 @@ def _headers(letter: Letter) -> list[tuple[str, str]]:
     return headers
 
 
-def _content_type(letter: Letter) -> str:
-    policy = documents.parsed(letter.delivery_policy)
+@lru_cache(maxsize=1024)
+def _content_type(delivery_policy: str) -> str:
+    policy = documents.parsed(delivery_policy)
     return str(policy["requestPolicy"]["headerContentType"])
