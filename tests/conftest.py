@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
+import botocore.session
 import pytest
 
 from databases import any_store, any_url, empty_url, engine, other_store, postgres, postgres_database
@@ -14,6 +16,10 @@ from world import World
 
 __all__ = ["any_store", "any_url", "empty_url", "engine", "other_store", "postgres", "postgres_database"]
 """Fixtures that every folder has."""
+
+
+botocore.session.create_loader = cache(botocore.session.create_loader)
+"""AWS's models are read once for all of a test process's sessions, and not by each of them, which takes a third of a second."""
 
 
 @pytest.fixture(scope="session")
