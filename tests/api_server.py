@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from sidedoor.app.control_plane import ControlPlane
 from sidedoor.aws.door import Heard
@@ -28,7 +29,13 @@ def served_here(
     store: Store, *, dev: bool = True, clock: Callable[[], datetime] = utc_now, heard: Heard | None = None
 ) -> Iterator[str]:
     """The URL of the API over this store, served by a thread of this process."""
-    app = ControlPlane(store, dev=dev, clock=clock).application(heard)
+    with serving(ControlPlane(store, dev=dev, clock=clock).application(heard)) as url:
+        yield url
+
+
+@contextlib.contextmanager
+def serving(app: ASGIApp) -> Iterator[str]:
+    """The URL of an application, served by a thread of this process."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         server = uvicorn.Server(uvicorn.Config(app, lifespan="off", ws="none", log_config=None))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})

@@ -182,7 +182,8 @@ class Postman:
         return max(0, min(everywhere, AT_ONE_SUBSCRIBER - self._under_way[subscription_id]))
 
     def _link(self, event: OutboxEvent) -> str:
-        return f"{self._base}/console/services/{event.service_id}/connections/{event.endpoint_id}"
+        path = f"/console/services/{event.service_id}/connections/{event.endpoint_id}"
+        return f"{self._base}{path}?region={event.region}"
 
     def _take(self, tables: Tables, now: datetime) -> list[Letter]:
         taken: list[Delivery] = []
@@ -191,16 +192,16 @@ class Postman:
             free = min(self._free(subscription_id), room - len(taken))
             if free > 0:
                 taken += outbox.due(tables, subscription_id, now, free)
-        return self._letters(tables, outbox.lease(tables, taken, now + timedelta(seconds=LEASE_SECONDS))) if taken else []
+        return self._letters(tables, outbox.lease(tables, taken, now + timedelta(seconds=LEASE_SECONDS)), now) if taken else []
 
-    def _letters(self, tables: Tables, deliveries: list[Delivery]) -> list[Letter]:
+    def _letters(self, tables: Tables, deliveries: list[Delivery], now: datetime) -> list[Letter]:
         messages = {one.id: one for one in tables.messages.where(id={one.message_id for one in deliveries})}
         tables.subscriptions.where(id={one.subscription_id for one in deliveries})  # read together, to be found below
         letters = []
         for delivery in deliveries:
             message = messages.get(delivery.message_id)
             if message is None:  # Nobody removes one without the other; were it so, there is nothing to carry.
-                tables.deliveries.remove(delivery)
+                outbox.remove_deliveries(tables, [delivery], now)
                 continue
             letters.append(
                 Letter(
@@ -228,7 +229,7 @@ class Postman:
             elif delivery.version == outcome.letter.delivery.version:
                 tables.deliveries.update(delivery, self._after(outcome, delivery, now))
         if arrived:
-            outbox.remove_deliveries(tables, arrived)
+            outbox.remove_deliveries(tables, arrived, now)
 
     @staticmethod
     def _after(outcome: Outcome, delivery: Delivery, now: datetime) -> Delivery:

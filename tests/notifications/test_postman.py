@@ -155,7 +155,7 @@ def test_all_four_events_reach_a_topic_in_their_order(stage: Stage) -> None:
         "connectionNotificationId": notification["ConnectionNotificationId"], "serviceId": service["ServiceId"],
         "vpcEndpointId": endpoint_id, "serviceName": service["ServiceName"], "vpcEndpointOwner": CONSUMER,
         "vpcEndpointState": "pendingAcceptance",
-        "link": f"http://sns.test/console/services/{service['ServiceId']}/connections/{endpoint_id}",
+        "link": f"http://sns.test/console/services/{service['ServiceId']}/connections/{endpoint_id}?region=us-east-1",
     }  # fmt: skip
     assert stage.box.letters[0].message.subject == f"{endpoint_id} asks to connect to {service['ServiceId']}"
     assert stage.waiting() == 0
@@ -301,6 +301,8 @@ def test_in_a_lane_nothing_overtakes_and_other_lanes_go_on(stage: Stage) -> None
     stage.box.down = set()
     stage.turn()
     assert (stage.box.tries, stage.events()) == (tries, [])  # Reject waits for Connect, whose next try is not due
+    with stage.world.store.read() as tables:
+        assert outbox.waiting(tables, stage.now()) == []  # and costs nothing while it waits
     stage.publish("another lane")
     stage.turn()
     assert [text for _, text in stage.box.bodies] == ["another lane"]

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 from wire_requests import CALLER, DEV_KEY, HOST, KEY, TOKEN, Server, presigned, signed
 from wire_samples import botocore_reads
 
@@ -259,6 +259,17 @@ def test_routes_of_others_come_first() -> None:
 
     server = Server(table={"ec2": ["DescribeVpcs"]}, routes=[Route("/healthz", health)])
     assert server.ask("GET", f"http://{HOST}/healthz").text == "fine"
+    assert server.send(signed(VPCS)).status_code == 200
+
+
+def test_all_that_is_beneath_a_mounted_application_is_its_own() -> None:
+    async def leaf(request: Request) -> PlainTextResponse:
+        return PlainTextResponse(request.path_params["name"])
+
+    server = Server(table={"ec2": ["DescribeVpcs"]}, routes=[Mount("/console", routes=[Route("/leaf/{name}", leaf)])])
+    assert server.ask("GET", f"http://{HOST}/console/leaf/green").text == "green"
+    assert server.ask("GET", f"http://{HOST}/console").headers["location"] == f"http://{HOST}/console/"
+    assert server.ask("GET", f"http://{HOST}/consoles").text != server.ask("GET", f"http://{HOST}/console/x").text
     assert server.send(signed(VPCS)).status_code == 200
 
 

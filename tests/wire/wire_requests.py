@@ -13,7 +13,7 @@ import httpx
 from botocore.auth import SigV4Auth, SigV4QueryAuth
 from botocore.awsrequest import AWSPreparedRequest, AWSRequest
 from botocore.credentials import Credentials
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 from wire_samples import SERVICES
 
 from api_client import botocore_asks
@@ -92,7 +92,7 @@ class Server:
 
     table: Mapping[str, list[str]] = field(default_factory=lambda: {name: list(s.offered) for name, s in SERVICES.items()})
     answer: Callable[[Invocation], dict[str, Any]] = lambda invocation: {}
-    routes: list[Route] = field(default_factory=list)
+    routes: list[Route | Mount] = field(default_factory=list)
     quick: Quick | None = None
     invocations: list[Invocation] = field(default_factory=list)
 

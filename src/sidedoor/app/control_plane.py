@@ -20,7 +20,7 @@ import uvloop
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
 from sidedoor import call, open_files, whole_file
@@ -34,6 +34,7 @@ from sidedoor.app.signals import stopping
 from sidedoor.aws.door import Credential, Heard, Invocation
 from sidedoor.aws.server import Quick, application
 from sidedoor.clock import utc_now
+from sidedoor.console.site import Console
 from sidedoor.errors import ServiceUnavailable
 from sidedoor.identity.credentials import authenticate
 from sidedoor.networks.defaults import DefaultVpcs
@@ -69,9 +70,12 @@ class ControlPlane:
     """The API over one store."""
 
     def __init__(
-        self, store: Store, *, dev: bool, signer: Signer | None = None, clock: Callable[[], datetime] = utc_now
-    ) -> None:
-        """``signer``: whose certificate subscribers find here; without one there are no pages for them."""
+        self, store: Store, *, dev: bool, signer: Signer | None = None, clock: Callable[[], datetime] = utc_now,
+        url: str = "", mail: Path | None = None,
+    ) -> None:  # fmt: skip
+        """``signer``: whose certificate subscribers find here; without one there are no pages for them. ``url``: ours from
+        outside. ``mail``: where mails are, None where a server takes them.
+        """
         self._store = store
         self._signer = signer
         self._dev = dev
@@ -80,10 +84,12 @@ class ControlPlane:
         self._credentials = Credentials(self._find_credential)
         self._default_vpcs = DefaultVpcs(store)
         self._settings = call.Settings(dev=dev, paging_secret=_paging_secret(store))
+        secret = self._settings.paging_secret
+        self.console = Console(self._credentials.of, self._invoke, secret=secret, url=url, mail=mail)
 
     def application(self, heard: Heard | None = None) -> ASGIApp:
         """The HTTP application for the API's address. ``heard`` is told of every call that was answered."""
-        routes = [Route("/healthz", self._healthz, methods=["GET"])]
+        routes: list[Route | Mount] = [Route("/healthz", self._healthz, methods=["GET"]), self.console.route()]
         if self._signer is not None:
             routes += Subscribers(self._store, self._signer, clock=self._clock).routes()
         if self._dev:
@@ -183,10 +189,12 @@ async def serve(settings: Settings) -> None:
     """Serves the API and the agent's link until SIGTERM or SIGINT. Raises ``SettingsError``."""
     with opened(settings) as store, _listen(settings) as api_socket, _listen_for_metrics(settings) as metrics_socket:
         signer = delivery.signer(store, utc_now())
-        control = ControlPlane(store, dev=settings.dev, signer=signer)
-        link_socket = _listen_unix(settings.control_socket)
         url = f"http://{replace(settings, port=api_socket.getsockname()[1]).listen}"
-        postman = delivery.postman(store, settings, signer, (settings.public_url or url).rstrip("/"), utc_now)
+        outside = (settings.public_url or url).rstrip("/")
+        mail = None if settings.smtp else settings.mail
+        control = ControlPlane(store, dev=settings.dev, signer=signer, url=outside, mail=mail)
+        link_socket = _listen_unix(settings.control_socket)
+        postman = delivery.postman(store, settings, signer, outside, utc_now)
         whole_file.write(settings.url_file, url)
         log.info("the API is served at %s", url, extra={"action": "serve.started", "url": url})
         sweeper = Sweeper(store, utc_now, keep_events=timedelta(days=settings.keep_events_days))

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from starlette.applications import Starlette
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sidedoor.aws import models
@@ -50,7 +50,7 @@ def application(
     invoke: Invoke,
     clock: Callable[[], datetime],
     quick: Quick | None = None,
-    routes: Sequence[Route] = (),
+    routes: Sequence[Route | Mount] = (),
     heard: Heard | None = None,
 ) -> ASGIApp:
     """The ASGI application that offers the operations of ``table`` (service -> operation names), and before them ``routes``.
@@ -59,11 +59,12 @@ def application(
     """
     services = models.load(table)
     door = Door(services, writers(services), authenticate, invoke, clock, heard)
-    others, paths = Starlette(routes=routes), {route.path for route in routes}
+    others = Starlette(routes=routes)
+    paths, trees = {route.path for route in routes}, tuple(f"{one.path}/" for one in routes if isinstance(one, Mount))
     reply_to = _Replies(door, quick)
 
     async def call(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in paths:
+        if scope["type"] != "http" or scope["path"] in paths or scope["path"].startswith(trees):
             await others(scope, receive, send)
             return
         if scope["method"] not in ("GET", "POST"):

@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 
 EVENTS = ("Reject", "Accept", "Delete", "Connect")
@@ -136,14 +136,18 @@ class Message:
         return texts.get(protocol, texts["default"])
 
 
+BEHIND = datetime(9999, 12, 31, tzinfo=UTC)
+"""When a delivery is due that has another before it in its lane: not before that one is done, however long it takes."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Delivery:
     """One message on its way to one subscriber.
 
     ``lane``: deliveries to a subscription in one lane arrive in the order of their ``sequence``; the next one is not begun
-    before the one before it is done. ``due``: when it may be tried; whoever tries it puts that off first, so that nobody else
-    does meanwhile. ``attempts``: those that failed. ``dead``: all tries are used up, and what is left to do is to put it where
-    dead letters go.
+    before the one before it is done, and is ``BEHIND`` until then. ``due``: when it may be tried; whoever tries it puts that
+    off first, so that nobody else does meanwhile. ``attempts``: those that failed. ``dead``: all tries are used up, and what
+    is left to do is to put it where dead letters go.
     """
 
     id: str

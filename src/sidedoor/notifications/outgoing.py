@@ -14,7 +14,7 @@ from datetime import datetime
 from sidedoor import ids, times
 from sidedoor.notifications import event_message, filtering, texts
 from sidedoor.notifications.documents import dumped
-from sidedoor.notifications.model import Delivery, Message, NotificationState, Subscription, Topic
+from sidedoor.notifications.model import BEHIND, Delivery, Message, NotificationState, Subscription, Topic
 from sidedoor.notifications.policy import Asker, allows
 from sidedoor.notifications.subscription_attributes import FILTER, SCOPE
 from sidedoor.store import outbox
@@ -38,11 +38,12 @@ def send(
         return False
     tables.messages.add(message)
     first = outbox.next_delivery(tables)
+    busy = set() if lane is None else outbox.busy(tables, lane, [one.id for one in receivers])
     tables.deliveries.add_all(
         Delivery(
             id=ids.random_uuid(entropy), account=message.account, region=message.region, subscription_id=one.id,
             message_id=message.id, protocol=one.protocol, endpoint=one.endpoint, lane=lane or message.id,
-            sequence=sequence, due=message.created, created=message.created,
+            sequence=sequence, due=BEHIND if one.id in busy else message.created, created=message.created,
         )
         for sequence, one in enumerate(receivers, first)
     )  # fmt: skip

@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
 from typing import Literal
 
-import jinja2
+from sidedoor.rendering import templates
 
 Language = Literal["en", "ja"]
 
 
-@cache
-def _templates() -> jinja2.Environment:
-    return jinja2.Environment(
-        loader=jinja2.PackageLoader("sidedoor.notifications"),
-        autoescape=jinja2.select_autoescape(["html.j2"]),
-        undefined=jinja2.StrictUndefined,
-        keep_trailing_newline=True,
-    )
+PACKAGE = "sidedoor.notifications"
 
 
 def text(name: str, **values: object) -> str:
     """The text of the template ``<name>.txt.j2``."""
-    return _templates().get_template(f"{name}.txt.j2").render(values)
+    return templates(PACKAGE).get_template(f"{name}.txt.j2").render(values)
 
 
 _PAGES: Mapping[str, Mapping[Language, tuple[str, str]]] = {
@@ -55,11 +47,10 @@ _BUTTON: Mapping[Language, str] = {"en": "Stop", "ja": "停止する"}
 def page(name: str, language: Language, *, subject: str = "", action: str = "") -> str:
     """A page, an HTML document. ``subject``: what it is about. ``action``: where its button leads, if it has one."""
     title, sentence = _PAGES[name][language]
-    return (
-        _templates()
-        .get_template("page.html.j2")
-        .render(language=language, title=title, text=sentence, subject=subject, action=action, button=_BUTTON[language])
-    )
+    template = templates(PACKAGE).get_template("page.html.j2")
+    return template.render(
+        language=language, title=title, text=sentence, subject=subject, action=action, button=_BUTTON[language]
+    )  # fmt: skip
 
 
 def preferred(accept_language: str) -> Language:

@@ -115,8 +115,22 @@ def waiting(tables: Tables, now: datetime) -> list[str]:
     return [row[0] for row in tables.connection.execute("waiting", compose, {"now": now}).fetchall()]
 
 
+def busy(tables: Tables, lane: str, subscription_ids: Collection[str]) -> set[str]:
+    """Those of these subscriptions to which something is on its way in this lane."""
+
+    def compose() -> sa.Select[Any]:
+        columns, subscriptions = DELIVERIES.table.c, SUBSCRIPTIONS.table.c
+        under_way = sa.exists().where(columns.subscription_id == subscriptions.id, columns.lane == sa.bindparam("lane"))
+        return sa.select(subscriptions.id).where(tables.connection.statements.any_of(subscriptions.id, "ids"), under_way)
+
+    values = {"lane": lane, "ids": tables.connection.statements.collection(subscription_ids)}
+    return {row[0] for row in tables.connection.execute("busy", compose, values).fetchall()}
+
+
 def due(tables: Tables, subscription_id: str, now: datetime, most: int) -> list[Delivery]:
-    """A subscription's deliveries that are due and the first of their lanes, oldest first."""
+    """A subscription's deliveries that are due, oldest first. What is behind another is not; but an older release did not put
+    that off, so that it is looked at here as well.
+    """
 
     def compose() -> sa.Select[Any]:
         columns, other = DELIVERIES.table.c, DELIVERIES.table.alias("earlier")
@@ -148,13 +162,24 @@ def lease(tables: Tables, deliveries: Collection[Delivery], until: datetime) -> 
     return [replace(one, due=until, version=one.version + 1) for one in deliveries]
 
 
-def remove_deliveries(tables: Tables, deliveries: Collection[Delivery]) -> None:
-    """Removes what is done with, all at once, and the messages that nobody else is to get."""
+def remove_deliveries(tables: Tables, deliveries: Collection[Delivery], now: datetime) -> None:
+    """Removes what is done with, all at once, and the messages that nobody else is to get. What was behind it is due now."""
+
+    def call_next() -> sa.Update:
+        done, behind = DELIVERIES.table.alias("done"), DELIVERIES.table.alias("behind")
+        same_lane = behind.c.subscription_id == done.c.subscription_id, behind.c.lane == done.c.lane
+        later = sa.select(behind.c.id).where(*same_lane, behind.c.sequence > done.c.sequence).order_by(behind.c.sequence)
+        first = later.limit(sa.literal_column("1")).offset(sa.literal_column("0"))
+        nexts = sa.select(first.scalar_subquery().correlate(done)).where(tables.connection.statements.any_of(done.c.id, "ids"))
+        columns = DELIVERIES.table.c
+        put_on = {"due": sa.bindparam("now", type_=columns.due.type), "version": columns.version + sa.literal_column("1")}
+        return sa.update(DELIVERIES.table).where(columns.id.in_(nexts)).values(put_on)
 
     def compose() -> sa.Delete:
         return sa.delete(DELIVERIES.table).where(tables.connection.statements.any_of(DELIVERIES.table.c.id, "ids"))
 
     values = {"ids": tables.connection.statements.collection([one.id for one in deliveries])}
+    tables.connection.execute("call next deliveries", call_next, {**values, "now": now})
     tables.connection.execute("remove deliveries", compose, values)
     forget_messages(tables, {one.message_id for one in deliveries})
 

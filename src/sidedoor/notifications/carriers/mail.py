@@ -19,6 +19,7 @@ from sidedoor.notifications import texts
 from sidedoor.notifications.carriers.carrier import Undeliverable
 from sidedoor.notifications.carriers.signing import Signer
 from sidedoor.notifications.letter import Letter
+from sidedoor.notifications.mailbox import TOPIC
 from sidedoor.notifications.model import MessageKind
 
 SENDER_NAME = "AWS Notifications"
@@ -110,6 +111,7 @@ class MailWriter:
         mail["Date"] = format_datetime(message.created)
         mail["Message-ID"] = f"<{message.id}.{delivery.id}@sns.sidedoor>"
         mail["Auto-Submitted"] = "auto-generated"
+        mail[TOPIC] = message.topic_arn
         if message.kind is MessageKind.NOTIFICATION:
             mail["List-Unsubscribe"] = f"<{letter.unsubscribe_url}>"
         mail.set_content(self._content(letter))
