@@ -11,6 +11,7 @@ import botocore.session
 import pytest
 from sqlalchemy import Dialect
 
+import sidedoor.aws.models
 from databases import any_store, any_url, empty_url, engine, other_store, postgres, postgres_database
 from sidedoor.store import engine as store_engine
 from sidedoor.store.engine import Store
@@ -22,7 +23,8 @@ __all__ = ["any_store", "any_url", "empty_url", "engine", "other_store", "postgr
 
 
 botocore.session.create_loader = cache(botocore.session.create_loader)
-"""AWS's models are read once for all of a test process's sessions, and not by each of them, which takes a third of a second."""
+sidedoor.aws.models.Loader = cache(sidedoor.aws.models.Loader)
+"""AWS's models are read once for all the sessions, and once for all the servers, of a test process: it takes a third of a second."""
 
 
 ON_SQLITE: dict[str, Statements] = {}
