@@ -24,7 +24,7 @@ __all__ = ["any_store", "any_url", "empty_url", "engine", "other_store", "postgr
 
 botocore.session.create_loader = cache(botocore.session.create_loader)
 sidedoor.aws.models.Loader = cache(sidedoor.aws.models.Loader)
-"""AWS's models are read once for all the sessions, and once for all the servers, of a test process: it takes a third of a second."""
+"""AWS's models are read once for all sessions and once for all servers of a test process: it takes a third of a second."""
 
 
 ON_SQLITE: dict[str, Statements] = {}
