@@ -4,6 +4,8 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 unexport PYTHONHOME PYTHONPATH
+# The tests start a thousand Pythons: each would compile all of Sidedoor anew if none may keep what it compiled.
+unexport PYTHONDONTWRITEBYTECODE
 
 BIN := .venv/bin
 ARGS ?=

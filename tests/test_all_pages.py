@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import base64
+import copy
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +21,7 @@ from sidedoor.api import OPERATIONS
 from sidedoor.app.control_plane import ControlPlane
 from sidedoor.call import Settings
 from sidedoor.store.engine import Store
+from world import World
 
 ACCOUNT, OTHER = "111111111111", "222222222222"
 TOKENS = {"NextToken": ("NextToken",), "Marker": ("NextMarker", "Marker")}
@@ -81,12 +86,33 @@ def items(service: str, operation: str, answer: dict[str, Any]) -> list[Any]:
     return max(lists, key=len, default=[])
 
 
-@pytest.fixture
-def pages(world: Asker) -> Pages:
-    def ask(service: str, operation: str, /, **request: Any) -> dict[str, Any]:
-        return world.ask(OPERATIONS[service][operation], account=ACCOUNT, **request)
+@dataclass(frozen=True)
+class Standing:
+    """A database in which the account has one of everything, closed, to be copied. ``world``: as it was at the end."""
 
-    return Pages(world, everything.make(ask, ACCOUNT, "a"))
+    database: Path
+    world: World
+    have: dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def standing(tmp_path_factory: pytest.TempPathFactory, migrated: Path) -> Standing:
+    database = Path(shutil.copyfile(migrated, tmp_path_factory.mktemp("standing") / "sidedoor.db"))
+    with closing(Store(f"sqlite:///{database}")) as store:
+        world = World(store)
+
+        def ask(service: str, operation: str, /, **request: Any) -> dict[str, Any]:
+            return world.ask(OPERATIONS[service][operation], account=ACCOUNT, **request)
+
+        return Standing(database, world, everything.make(ask, ACCOUNT, "a"))
+
+
+@pytest.fixture
+def pages(standing: Standing, tmp_path: Path) -> Iterator[Pages]:
+    database = shutil.copyfile(standing.database, tmp_path / "sidedoor.db")
+    with closing(Store(f"sqlite:///{database}")) as store:
+        world = World(store, now=standing.world.now, random=copy.deepcopy(standing.world.random))
+        yield Pages(world, standing.have)
 
 
 MORE: dict[str, Callable[[Pages, int], Any]] = {

@@ -15,6 +15,10 @@ PROGRAM = "terraform-provider-aws_v5*"
 LONGEST = 400.0
 """Seconds that one command may take, on a machine that has other things to do."""
 
+GARBAGE_PERCENT = "400"
+"""How much Go lets the heap grow before it collects: a provider that starts makes the schemas of all of AWS, and with Go's own
+100 it takes a third more time of the processor for that."""
+
 
 def provider_directory() -> Path | None:
     """Where the program of hashicorp/aws lies: in a directory that is named, or laid out as a mirror of providers."""
@@ -56,18 +60,51 @@ class Terraform:
     def apply(self, **variables: str) -> str:
         return self.run("apply", "-auto-approve", "-input=false", "-parallelism=50", "-no-color", **variables)
 
-    def planned(self, *arguments: str, expect: int, **variables: str) -> dict[str, Any]:
-        """The plan as a document. ``expect``: 0 where nothing is to do, 2 where something is."""
-        self.run(
-            "plan", "-input=false", "-parallelism=50", "-no-color", "-detailed-exitcode", "-out=planned", *arguments,
-            expect=expect, **variables,
-        )  # fmt: skip
+    def destroy(self, **variables: str) -> str:
+        """Of what the state says: it is not read again before."""
+        return self.run(
+            "destroy", "-auto-approve", "-input=false", "-refresh=false", "-parallelism=50", "-no-color", **variables
+        )
+
+    def has_nothing_to_do(self, **variables: str) -> None:
+        """Reads all that stands: a plan must find no difference."""
+        self._plan(expect=0, **variables)
+
+    def planned_actions(self, **variables: str) -> dict[str, str]:
+        """Plans, so that ``apply_planned`` can do it. The address of each resource that would change -> what is to be done.
+
+        Without the whole plan: to show it as a document takes the provider once more.
+        """
+        lines = self._plan("-json", "-out=planned", expect=2, **variables).splitlines()
+        changes = [line["change"] for line in map(json.loads, lines) if line["type"] == "planned_change"]
+        return {one["resource"]["addr"]: one["action"] for one in changes if not one["resource"]["addr"].startswith("data.")}
+
+    def apply_planned(self) -> str:
+        return self.run("apply", "-auto-approve", "-input=false", "-parallelism=50", "-no-color", "planned")
+
+    def planned(self, **variables: str) -> dict[str, Any]:
+        """The plan as a document; something must be to do."""
+        self._plan("-out=planned", expect=2, **variables)
         return self.shown("planned")
+
+    def _plan(self, *arguments: str, expect: int, **variables: str) -> str:
+        """``expect``: 0 where nothing is to do, 2 where something is."""
+        fixed = ("-input=false", "-parallelism=50", "-no-color", "-detailed-exitcode")
+        return self.run("plan", *fixed, *arguments, expect=expect, **variables)
 
     def shown(self, *arguments: str) -> dict[str, Any]:
         """A plan, or without an argument the state, as a document."""
         document: dict[str, Any] = json.loads(self.run("show", "-json", *arguments))
         return document
+
+    def outputs(self) -> dict[str, Any]:
+        """The outputs that the state has, by name; this needs no provider."""
+        found = json.loads(self.run("output", "-json"))
+        return {name: one["value"] for name, one in found.items()}
+
+    def standing(self) -> list[str]:
+        """The addresses that the state has; this needs no provider."""
+        return self.run("state", "list").splitlines()
 
     def _environment(self) -> dict[str, str]:
         """The provider is used where it lies (``dev_overrides``), which needs no ``init``; our own settings of AWS stay out."""
@@ -75,4 +112,5 @@ class Terraform:
         overrides = f'dev_overrides {{\n "hashicorp/aws" = "{self.provider}"\n }}'
         configuration.write_text(f"provider_installation {{\n {overrides}\n}}\n")
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TF_"))}
-        return inherited | {"TF_CLI_CONFIG_FILE": str(configuration), "CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1"}
+        own = {"TF_CLI_CONFIG_FILE": str(configuration), "CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1"}
+        return inherited | own | {"GOGC": GARBAGE_PERCENT}

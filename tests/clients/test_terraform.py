@@ -119,13 +119,11 @@ def differences(change: Values) -> set[str]:
 
 
 def test_after_an_apply_there_is_nothing_to_do(applied: Terraform) -> None:
-    plan = applied.planned(expect=0)
-    assert {tuple(change["actions"]) for change in changes_of(plan).values()} == {("no-op",)}
+    applied.has_nothing_to_do()
 
 
 def test_the_data_sources_find_what_was_made(applied: Terraform) -> None:
-    state = applied.shown()
-    seen = state["values"]["outputs"]["seen"]["value"]
+    seen = applied.outputs()["seen"]
     assert seen.pop("endpoint") == "available"
     assert seen.pop("route").startswith("igw-")
     assert seen.pop("instance_public") == ""
@@ -133,12 +131,11 @@ def test_the_data_sources_find_what_was_made(applied: Terraform) -> None:
 
 
 def test_a_change_is_made_in_place(applied: Terraform) -> None:
-    plan = applied.planned(expect=2, **CHANGED)
-    actions = Counter(tuple(change["actions"]) for change in changes_of(plan).values())
-    assert set(actions) == {("no-op",), ("update",)}, actions
-    assert actions["update",] >= 30
-    applied.run("apply", "-auto-approve", "-input=false", "-parallelism=50", "-no-color", "planned")
-    assert {tuple(change["actions"]) for change in changes_of(applied.planned(expect=0, **CHANGED)).values()} == {("no-op",)}
+    actions = Counter(applied.planned_actions(**CHANGED).values())
+    assert set(actions) == {"update"}, actions
+    assert actions["update"] >= 30
+    applied.apply_planned()
+    applied.has_nothing_to_do(**CHANGED)
 
 
 def test_what_stands_can_be_imported(applied: Terraform, tmp_path: Path) -> None:
@@ -150,7 +147,7 @@ def test_what_stands_can_be_imported(applied: Terraform, tmp_path: Path) -> None
     text = "".join(f"import {{\n  to = {block['to']}\n  id = {json.dumps(block['id'])}\n}}\n" for block in blocks)
     (tmp_path / "imports.tf").write_text(text)
     fresh = Terraform(tmp_path, applied.provider, applied.variables)
-    changes = changes_of(fresh.planned(expect=2, **CHANGED))
+    changes = changes_of(fresh.planned(**CHANGED))
     imported = {address for address, change in changes.items() if "importing" in change}
     assert imported == {one["address"] for one in standing}
     changed = {address: differences(changes[address]) for address in imported if changes[address]["actions"] != ["no-op"]}
@@ -164,8 +161,9 @@ def by_id(values: Values) -> str:
 
 
 def test_a_destroy_leaves_nothing(applied: Terraform, system: System, offer: Offer) -> None:
-    applied.run("destroy", "-auto-approve", "-input=false", "-parallelism=50", "-no-color", **CHANGED)
-    assert "values" not in applied.shown()
+    assert applied.standing()
+    applied.destroy(**CHANGED)
+    assert (applied.standing(), applied.outputs()) == ([], {})
     for account in (PUBLISHER, CONSUMER):
         assert left(system, account) == {}
     client(system, OTHER, "ec2").delete_vpc_endpoint_service_configurations(ServiceIds=[offer.service_id])

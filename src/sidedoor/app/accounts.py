@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from sidedoor import errors
-from sidedoor.app.control_plane import opened
+from sidedoor.app.database import opened
 from sidedoor.clock import utc_now
 from sidedoor.identity import accounts
 from sidedoor.settings import Settings, SettingsError

@@ -6,6 +6,7 @@ import asyncio
 import logging
 
 from sidedoor import open_files
+from sidedoor.app.drivers import driver
 from sidedoor.app.placement import Placement
 from sidedoor.app.signals import stopping
 from sidedoor.dataplane import host
@@ -68,16 +69,6 @@ def enter_placement(settings: Settings) -> Placement:
         except holder.HolderError as error:
             raise SettingsError(f"{error}: choose --network loopback, or run as root.") from None
     return placement
-
-
-def driver(settings: Settings, placement: Placement) -> Driver:
-    if placement.mode == "netns":
-        from sidedoor.dataplane.netns.driver import NetnsDriver
-
-        return NetnsDriver(settings.run, settings.connections_per_target)
-    from sidedoor.dataplane.loopback.driver import LoopbackDriver
-
-    return LoopbackDriver(settings.state)
 
 
 async def run(settings: Settings, placement: Placement, outside: Outside | None = None) -> None:

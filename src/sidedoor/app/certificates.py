@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 from sidedoor import errors
-from sidedoor.app.control_plane import opened
+from sidedoor.app.database import opened
 from sidedoor.clock import utc_now
 from sidedoor.identity import constraints, kept_certificates, x509
 from sidedoor.identity.kept_certificates import Given

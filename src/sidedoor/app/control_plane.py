@@ -28,6 +28,7 @@ from sidedoor.agents import Agents
 from sidedoor.api import OPERATIONS
 from sidedoor.app import delivery
 from sidedoor.app.credentials import Credentials
+from sidedoor.app.database import opened
 from sidedoor.app.exposition import Exposition
 from sidedoor.app.signals import stopping
 from sidedoor.aws.door import Credential, Heard, Invocation
@@ -36,15 +37,14 @@ from sidedoor.clock import utc_now
 from sidedoor.console.site import Console
 from sidedoor.errors import ServiceUnavailable
 from sidedoor.identity.credentials import authenticate
-from sidedoor.names.txt import TxtResolver
 from sidedoor.networks.defaults import DefaultVpcs
 from sidedoor.notifications.carriers.signing import Signer
 from sidedoor.settings import HOST, OWN, TRUST, Settings, SettingsError, listen_address, server_address
-from sidedoor.store.engine import DatabaseUnavailable, DatabaseUnusable, Store
+from sidedoor.store.engine import DatabaseUnavailable, Store
 from sidedoor.store.schema import Setting
 from sidedoor.subscribers import Subscribers
 from sidedoor.sweeper import Sweeper
-from sidedoor.verifier import Verifier
+from sidedoor.verifier import Texts, Verifier
 
 log = logging.getLogger(__name__)
 
@@ -174,23 +174,6 @@ def _paging_secret(store: Store) -> bytes:
     return base64.b64decode(found.value)
 
 
-@contextlib.contextmanager
-def opened(settings: Settings) -> Iterator[Store]:
-    """The store of these settings, at the newest schema. Raises ``SettingsError``."""
-    settings.prepare()
-    try:
-        store = Store(settings.database_url)
-    except DatabaseUnusable as error:
-        raise SettingsError(str(error)) from None
-    try:
-        store.migrate()
-        yield store
-    except DatabaseUnusable as error:
-        raise SettingsError(str(error)) from None
-    finally:
-        store.close()
-
-
 # --- sidedoor serve -----------------------------------------------------------------------------------------------
 
 
@@ -244,11 +227,18 @@ def _verifier(store: Store, settings: Settings) -> Verifier:
     """What verifies private DNS names, with the servers that the settings name."""
     own = settings.verify_dns in (OWN, TRUST)
     upstream = None if own or settings.verify_dns == HOST else server_address(settings.verify_dns)
-    texts = None if own else TxtResolver(upstream).texts
+    texts = None if own else _texts(upstream)
     trust = settings.verify_dns == TRUST
     if trust:
         log.warning("every private DNS name counts as proved, whoever asks for it", extra={"action": "private_dns.trust"})
     return Verifier(store, texts=texts, trust=trust, every=settings.verify_dns_seconds, clock=utc_now)
+
+
+def _texts(upstream: tuple[str, int] | None) -> Texts:
+    """What asks a DNS server; only who needs it waits for its library."""
+    from sidedoor.names.txt import TxtResolver
+
+    return TxtResolver(upstream).texts
 
 
 class _Server(uvicorn.Server):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 
 from sidedoor import ids
-from sidedoor.app.control_plane import opened
+from sidedoor.app.database import opened
 from sidedoor.clock import utc_now
 from sidedoor.names.model import TXT, DnsRecord, is_value, record_name
 from sidedoor.settings import Settings, SettingsError

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 
 from sidedoor import times
-from sidedoor.app.control_plane import opened
+from sidedoor.app.database import opened
 from sidedoor.settings import Settings
 from sidedoor.store import outbox
 from sidedoor.store.schema import OutboxEvent

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from sidedoor import codec
-from sidedoor.app.agent import driver
+from sidedoor.app.drivers import driver
 from sidedoor.app.placement import Placement
 from sidedoor.dataplane import desired
 from sidedoor.dataplane.attachment_files import AttachmentFiles

@@ -27,17 +27,25 @@ T = TypeVar("T")
 SIDEDOOR = (sys.executable, "-m", "sidedoor")
 START_SECONDS = 30.0
 
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.02, 0.1
+"""Seconds from one look at a condition to the next."""
+
 
 def until(condition: Callable[[], T | None], what: str, seconds: float = 15.0) -> T:
-    """The condition's first true value. Raises ``StepFailed`` after so many seconds."""
+    """The condition's first true value. Raises ``StepFailed`` after so many seconds.
+
+    What takes long to look at is looked at less often, for what is waited for needs the processor too.
+    """
     end = time.monotonic() + seconds
     while True:
+        begun = time.monotonic()
         found = condition()
         if found:
             return found
-        if time.monotonic() > end:
+        now = time.monotonic()
+        if now > end:
             raise StepFailed(f"{what}: not within {seconds:.0f} s")
-        time.sleep(0.02)
+        time.sleep(min(max(SHORTEST_PAUSE, 3 * (now - begun)), LONGEST_PAUSE))
 
 
 class System:

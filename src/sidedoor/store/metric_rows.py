@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from sidedoor.metrics.model import Series, Unit
 from sidedoor.store.schema import METRIC_HOURS as HOURS
@@ -67,10 +66,10 @@ class MetricRows:
 
     def append(self, rows: Iterable[HourRow]) -> None:
         """Adds these points to the ones that their hours have."""
-        insert = (sqlite if self._connection.statements.dialect.name == "sqlite" else postgresql).insert
+        dialect = self._connection.statements.dialect.name
 
         def compose() -> sa.Executable:
-            added: Any = insert(HOURS)
+            added = _insert(dialect, HOURS)
             both = HOURS.c.points.op("||")(added.excluded.points)  # of two blobs SQLite makes a text
             joined = sa.cast(both, sa.LargeBinary)
             return added.on_conflict_do_update(index_elements=list(HOURS.primary_key), set_={"points": joined})  # type: ignore[no-any-return]
@@ -162,6 +161,17 @@ def _any_number(statements: Statements, column: sa.ColumnElement[Any]) -> sa.Col
         each = sa.func.json_each(sa.bindparam("numbers", type_=sa.Text())).table_valued("value")
         return column.in_(sa.select(each.c.value))
     return column == sa.any_(sa.bindparam("numbers", type_=sa.ARRAY(sa.BigInteger())))
+
+
+def _insert(dialect: str, table: sa.Table) -> Any:
+    """An insert that may meet a row; the dialects are large, and one of them is loaded already."""
+    if dialect == "sqlite":
+        from sqlalchemy.dialects import sqlite
+
+        return sqlite.insert(table)
+    from sqlalchemy.dialects import postgresql
+
+    return postgresql.insert(table)
 
 
 def _numbers(statements: Statements, values: Iterable[int]) -> Any:
