@@ -32,7 +32,8 @@ class Received:
 class HttpReceiver:
     """``statuses``: what it answers, one after the other; then 200. ``location``: of a redirect.
 
-    ``body``: what its answers say that they have. ``stalls``: it never sends it.
+    ``body``: what its answers say that they have. ``stalls``: it never sends it. ``connections``, ``ended``: how many there
+    were, and how many are over.
     """
 
     port: int = 0
@@ -41,6 +42,7 @@ class HttpReceiver:
     body: bytes = b""
     stalls: bool = False
     connections: int = 0
+    ended: int = 0
     received: list[Received] = field(default_factory=list)
 
     @property
@@ -70,6 +72,7 @@ class HttpReceiver:
         except (asyncio.CancelledError, ConnectionError):
             pass  # the test is over
         finally:
+            self.ended += 1
             writer.close()
 
     def _keep(self, request: h11.Request, body: bytes) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import base64
 import json
 import mailbox
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from ipaddress import ip_network
 from pathlib import Path
@@ -209,13 +209,44 @@ def test_a_connection_is_used_again_where_its_answer_was_short(
             receiver.body = {"nothing": b"", "a long one": b"x" * 100_000}.get(answer, b"OK")
             http = HttpCarrier(post.signer, HERE)
             post.publish("hello")
-            with post.world.store.read() as tables:
-                (delivery,), (message,) = tables.deliveries.where(), tables.messages.where()
-            letter = Letter(delivery=delivery, message=message, subscription=None, topic=None, base=BASE)
+            letter = only_letter(post)
             for _ in range(3):
                 await http.carry(letter)
             await http.close()
             assert (len(receiver.received), receiver.connections) == (3, connections)
+
+    asyncio.run(play())
+
+
+def only_letter(post: Post) -> Letter:
+    """The one that is to be carried."""
+    with post.world.store.read() as tables:
+        (delivery,), (message,) = tables.deliveries.where(), tables.messages.where()
+    return Letter(delivery=delivery, message=message, subscription=None, topic=None, base=BASE)
+
+
+def test_a_subscriber_has_connections_of_its_own_which_end_when_nobody_writes_to_it(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def play() -> None:
+        async with http_receiver() as receiver:
+            await joined(post, receiver)
+            receiver.connections = receiver.ended = 0
+            http = HttpCarrier(post.signer, HERE)
+            post.publish("hello")
+            letter = only_letter(post)
+            other = replace(letter, delivery=replace(letter.delivery, subscription_id="another"))
+            for _ in range(2):
+                await asyncio.gather(http.carry(letter), http.carry(other))
+            assert (receiver.connections, receiver.ended) == (2, 0)
+            monkeypatch.setattr("sidedoor.notifications.carriers.http.KEPT_SECONDS", 0.0)
+            await asyncio.gather(http.carry(letter), http.carry(other))
+            async with asyncio.timeout(10):
+                while receiver.ended < 2:  # noqa: ASYNC110 - what is waited for has no event
+                    await asyncio.sleep(0.01)
+            await http.carry(letter)
+            assert receiver.connections == 3
+            await http.close()
 
     asyncio.run(play())
 
