@@ -52,6 +52,8 @@ def _stay(play: Play) -> None:
     click.secho("\nAccepted again and left running. From another terminal:", bold=True)
     click.echo(f"  {sys.executable} -m sidedoor exec --state {system.state} {interface} -- \\")
     click.echo(f"    {sys.executable} -m sidedoor.demo.client get {play.names[0]} {PORT}")
+    keys = play.provider.session.get_credentials()
+    click.echo(f"In a browser: {system.url}/console, as the provider: {keys.access_key} {keys.secret_key}")
     click.secho("Ctrl-C ends it.", dim=True)
     with contextlib.suppress(KeyboardInterrupt):
         signal.pause()
