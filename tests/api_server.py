@@ -37,7 +37,7 @@ def served_here(
 def serving(app: ASGIApp) -> Iterator[str]:
     """The URL of an application, served by a thread of this process."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        server = uvicorn.Server(uvicorn.Config(app, lifespan="off", ws="none", log_config=None))
+        server = uvicorn.Server(uvicorn.Config(app, lifespan="off", ws="none", log_config=None, timeout_keep_alive=60))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
         try:

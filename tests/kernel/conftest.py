@@ -20,7 +20,7 @@ import pytest
 
 HERE = Path(__file__).parent
 INSIDE = "SIDEDOOR_KERNEL_TEST_REPORTS"
-TIMEOUT = 300
+TIMEOUT = 900
 
 sys.path.append(str(HERE.parent / "dataplane"))
 pytest.register_assert_rewrite("driver_conformance")
