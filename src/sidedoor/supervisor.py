@@ -135,7 +135,7 @@ class Supervisor:
             common += ["--database", settings.database] if settings.database else []
             common += ["--metrics", settings.metrics] if settings.metrics else []
             common += ["--verify-dns", settings.verify_dns, "--verify-dns-seconds", str(settings.verify_dns_seconds)]
-            common += self._delivery()
+            common += ["--keep-events-days", str(settings.keep_events_days), *self._delivery()]
             return [*common, "--dev"] if settings.dev else common
         common += ["--network", settings.network, "--pending-seconds", str(settings.pending_seconds)]
         common += ["--connections-per-target", str(settings.connections_per_target)]
@@ -148,13 +148,11 @@ class Supervisor:
         """How messages get to subscribers. A password in the SMTP server's URL goes by the environment, which is ours alone."""
         settings = self._settings
         named = {
-            "--keep-events-days": str(settings.keep_events_days),
             "--public-url": settings.public_url,
             "--mail-from": settings.mail_from,
             "--sqs": settings.sqs,
         }
-        options = ["--keep-events-days", str(settings.keep_events_days)]
-        options += [part for name, value in named.items() if value is not None for part in (name, value)]
+        options = [part for name, value in named.items() if value is not None for part in (name, value)]
         return options + [part for block in settings.deliver_to for part in ("--deliver-to", block)]
 
     async def _announce(self) -> None:
