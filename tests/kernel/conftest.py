@@ -1,4 +1,4 @@
-"""Runs the tests of this directory in a child process with network, mount and (without root) user namespaces of its own.
+"""Runs each file of this directory in a child process with network, mount and (without root) user namespaces of its own.
 
 Rule 1: the host's own namespaces stay untouched, whoever runs the tests and however they end.
 Rule 2: the child's reports are played back test by test, so that the outcome reads as if nothing of this had happened.
@@ -50,11 +50,12 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_runtest_protocol(item: pytest.Item) -> bool | None:
     if INSIDE in os.environ or not item.path.is_relative_to(HERE):
         return None
-    if _reports not in item.session.stash:
-        items = [one for one in item.session.items if one.path.is_relative_to(HERE)]
-        item.session.stash[_reports] = _run_inside(item.config, items)
+    reports = item.session.stash.setdefault(_reports, {})
+    if item.nodeid not in reports:
+        # Those of one file together, since pytest-xdist gives a worker whole files, though it knows of all.
+        reports |= _run_inside(item.config, [one for one in item.session.items if one.path == item.path])
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-    for report in item.session.stash[_reports][item.nodeid]:
+    for report in reports[item.nodeid]:
         item.ihook.pytest_runtest_logreport(report=report)
     item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
     return True
