@@ -7,6 +7,7 @@ import logging
 
 from sidedoor import open_files
 from sidedoor.app.drivers import driver
+from sidedoor.app.loops import forgive_late_reads
 from sidedoor.app.placement import Placement
 from sidedoor.app.signals import stopping
 from sidedoor.dataplane import host
@@ -76,6 +77,7 @@ async def run(settings: Settings, placement: Placement, outside: Outside | None 
 
     Raises ``SettingsError``.
     """
+    forgive_late_reads(asyncio.get_running_loop())
     try:
         async with stopping() as stopped:
             await _run(settings, placement, outside, stopped)
