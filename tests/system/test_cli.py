@@ -93,10 +93,13 @@ def test_exec_waits_for_an_interface_that_was_just_made_and_plan_says_what_is_to
     os.kill(agent, signal.SIGSTOP)
     try:
         interface = workload(session, strict)
-        started = strict.start(interface, sys.executable, "-c", "import os; print(os.environ['SIDEDOOR_RESOLVER'])")
         steps = strict.plan()
         assert [step.split()[:2] for step in steps] == [["+", what] for what in ("network", "subnet", "interface", "resolver")]
         assert strict.plan() == steps, "a plan changes nothing"
+        # Last, since it does not wait for ever, and a plan can take long.
+        started = strict.start(interface, sys.executable, "-c", "import os; print(os.environ['SIDEDOOR_RESOLVER'])")
+        looks: list[str] = []
+        until(lambda: is_waiting(started.pid, looks), "it waits")
         assert started.poll() is None
     finally:
         os.kill(agent, signal.SIGCONT)
@@ -104,6 +107,13 @@ def test_exec_waits_for_an_interface_that_was_just_made_and_plan_says_what_is_to
     assert (started.returncode, errors) == (0, "")
     assert output.strip().endswith((":53", ":10053"))
     until(lambda: strict.plan() == [], "the agent has done it")
+
+
+def is_waiting(pid: int, looks: list[str]) -> bool:
+    """Whether a process has slept at the last five looks, and used no processor between them."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    looks.append(f"{fields[0]} {fields[11]} {fields[12]}")  # its state and its time, proc(5)
+    return fields[0] == "S" and looks[-5:] == [looks[-1]] * 5
 
 
 def test_exec_of_what_is_no_interface_or_no_program_is_refused_in_a_sentence(strict: System, session: boto3.Session) -> None:
