@@ -29,6 +29,7 @@ from sidedoor.notifications.carriers.dead import DeadLetters
 from sidedoor.notifications.carriers.mail import MaildirCarrier, MailWriter
 from sidedoor.notifications.carriers.queue import Queues
 from sidedoor.notifications.carriers.signing import Signer
+from sidedoor.notifications.mailbox import stored
 from sidedoor.notifications.subscriptions import subscribe
 from sidedoor.notifications.topics import create_topic
 from sidedoor.postman import Postman
@@ -336,6 +337,7 @@ def test_mails_that_no_server_takes_are_shown_to_the_account_of_their_topic(lab:
     (path,) = re.findall(r'href="/console(/mail/[^"]+)"', listed)
     assert f'href="{OUTSIDE}/sns/confirm?' in browser.page(path)
     lab.signed_in(CONSUMER).page(path, 404)
+    assert all("\r" not in one.text for one in stored(lab.mail))
 
 
 def test_where_a_server_takes_the_mail_the_page_says_so(world: World, tmp_path: Path) -> None:

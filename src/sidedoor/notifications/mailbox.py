@@ -31,8 +31,9 @@ class Stored:
 
     @property
     def text(self) -> str:
+        """What it says, with lines that end as everywhere here and not as in mail, so that a link can be cut out of one."""
         content: str = self.mail.get_content()
-        return content
+        return content.replace("\r\n", "\n")
 
 
 def stored(directory: Path) -> list[Stored]:
