@@ -45,11 +45,6 @@ def a_state() -> Iterator[Path]:
             os.kill(process.pid, signal.SIGKILL)
 
 
-def part(state: Path, mark: str) -> int | None:
-    """The process id of a running part: " up --state", " serve --state", " agent --state", "envoy.json"."""
-    return next((one.pid for one in processes_of(state) if mark in one.command), None)
-
-
 def workload(session: boto3.Session, system: System) -> str:
     """A new interface in a VPC of its own."""
     ec2 = system.client(session, "ec2")

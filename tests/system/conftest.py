@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from staged import requested
 
 from sidedoor.demo.play import Play
-from sidedoor.demo.screen import Screen
 from sidedoor.demo.system import System, running
 
 
@@ -27,9 +27,4 @@ def system(network: str) -> Iterator[System]:
 
 @pytest.fixture(scope="module")
 def play(system: System) -> Play:
-    """A provider and a consumer with the same CIDR, and an endpoint that waits for acceptance."""
-    staged = Play(system, Screen())
-    staged.prepare()
-    staged.offer()
-    staged.request()
-    return staged
+    return requested(system)

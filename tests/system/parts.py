@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 
 from sidedoor.demo.system import Process, System, processes_of, until
 
 MARKS = {"serve": " serve --state", "agent": " agent --state", "envoy": "envoy.json"}
 
 
+def running_part(state: Path, name: str) -> Process | None:
+    """The process of one part: serve, agent or envoy; None where it does not run now."""
+    return next((one for one in processes_of(state) if MARKS[name] in one.command and " exec " not in one.command), None)
+
+
 def part(system: System, name: str) -> Process:
-    """The process of one part: serve, agent or envoy."""
-
-    def found() -> Process | None:
-        return next(
-            (one for one in processes_of(system.state) if MARKS[name] in one.command and " exec " not in one.command), None
-        )
-
-    return until(found, f"{name} runs")
+    """The process of one part, when it runs."""
+    return until(lambda: running_part(system.state, name), f"{name} runs")
 
 
 def kill(system: System, name: str) -> None:

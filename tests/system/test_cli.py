@@ -16,7 +16,8 @@ from pathlib import Path
 import boto3
 import botocore.exceptions
 import pytest
-from command_line import ACCOUNT, a_state, part, refusal, sidedoor, workload
+from command_line import ACCOUNT, a_state, refusal, sidedoor, workload
+from parts import part, running_part
 
 from sidedoor.demo.system import SIDEDOOR, System, running, until
 
@@ -88,9 +89,9 @@ def test_exec_waits_for_an_interface_that_was_just_made_and_plan_says_what_is_to
     """The agent sleeps meanwhile, so that it is certain that there is something to wait for."""
     until(lambda: strict.plan() == [], "there is nothing to do")
     assert sidedoor("plan", "--state", strict.state).stdout == "Nothing to do: what is, is what is wanted.\n"
-    agent = part(strict.state, " agent --state")
+    agent = running_part(strict.state, "agent")
     assert agent is not None
-    os.kill(agent, signal.SIGSTOP)
+    os.kill(agent.pid, signal.SIGSTOP)
     try:
         interface = workload(session, strict)
         steps = strict.plan()
@@ -102,7 +103,7 @@ def test_exec_waits_for_an_interface_that_was_just_made_and_plan_says_what_is_to
         until(lambda: is_waiting(started.pid, looks), "it waits")
         assert started.poll() is None
     finally:
-        os.kill(agent, signal.SIGCONT)
+        os.kill(agent.pid, signal.SIGCONT)
     output, errors = started.communicate(timeout=20)
     assert (started.returncode, errors) == (0, "")
     assert output.strip().endswith((":53", ":10053"))
@@ -197,9 +198,9 @@ def test_the_end_of_a_system_whose_agent_was_killed_leaves_nothing(network: str)
     with a_state() as state:
         system = System(state, ("--network", network, "--dev"))
         workload(boto3.Session(aws_access_key_id=ACCOUNT, aws_secret_access_key="x", region_name="us-east-1"), system)
-        agent = part(state, " agent --state")
+        agent = running_part(state, "agent")
         assert agent is not None
-        os.kill(agent, signal.SIGKILL)
+        os.kill(agent.pid, signal.SIGKILL)
         assert system.end() == 0
 
 
@@ -219,7 +220,7 @@ def test_reset_empties_everything_the_host_too(network: str) -> None:
 
 def _networks(system: System) -> set[str]:
     """The ids of the VPCs that stand on the host, as the agent's own mount namespace has them."""
-    root = Path(f"/proc/{part(system.state, ' agent --state')}/root")
+    root = Path(f"/proc/{part(system, 'agent').pid}/root")
     places = (root / system.state.relative_to("/") / "run" / "netns", system.state / "loopback")
     return {path.stem for place in places if place.exists() for path in place.iterdir() if path.name.startswith("vpc-")}
 

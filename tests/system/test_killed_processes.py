@@ -14,9 +14,9 @@ import botocore.exceptions
 import httpx
 import pytest
 from parts import kill, part
+from staged import accepted
 
 from sidedoor.demo.play import PORT, Play
-from sidedoor.demo.screen import Screen
 from sidedoor.demo.system import running, until
 
 ZONE = "use1-az1"
@@ -27,12 +27,7 @@ def play(network: str) -> Iterator[Play]:
     with running("--network", network, "--pending-seconds", "0.3", listen="127.0.0.1:{free}") as system:
         if network == "auto" and system.placement["mode"] == "loopback":
             pytest.skip("network namespaces are not possible here (neither root nor user namespaces): sidedoor doctor says why")
-        staged = Play(system, Screen())
-        staged.prepare()
-        staged.offer()
-        staged.request()
-        staged.accept()
-        yield staged
+        yield accepted(system)
 
 
 def watch(play: Play) -> Popen[str]:

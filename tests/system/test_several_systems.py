@@ -11,25 +11,16 @@ import sys
 from pathlib import Path
 
 import boto3
-from command_line import ACCOUNT, a_state, part, sidedoor, workload
+from command_line import ACCOUNT, a_state, sidedoor, workload
+from parts import running_part
+from staged import accepted
 
 from sidedoor.demo.play import PORT, Play
-from sidedoor.demo.screen import Screen
-from sidedoor.demo.system import System, free_port, running, until
+from sidedoor.demo.system import Process, System, free_port, running, until
 
 PROGRAMS = Path(__file__).with_name("programs.py")
 SLOW = ("--pending-seconds", "0.3")
 """So that a reader of an endpoint's states cannot miss that it is pending."""
-
-
-def accepted(system: System) -> Play:
-    """A provider, a consumer and an endpoint that carries requests."""
-    play = Play(system, Screen())
-    play.prepare()
-    play.offer()
-    play.request()
-    play.accept()
-    return play
 
 
 def answers(play: Play, system: System) -> bool:
@@ -100,7 +91,7 @@ def test_a_kept_data_plane_goes_on_and_the_next_up_takes_it_over(network: str) -
 
         first = up("--keep-dataplane")
         play = accepted(first)
-        transfer, envoy = transferring(play), part(state, "envoy.json")
+        transfer, envoy = transferring(play), running_part(state, "envoy")
         interface = play.consumer.interfaces["use1-az1"]["NetworkInterfaceId"]
         address = first.ask(interface, "resolve", play.names[1])[0]
         assert first.end() == 0
@@ -109,7 +100,7 @@ def test_a_kept_data_plane_goes_on_and_the_next_up_takes_it_over(network: str) -
         second = up()
         until(lambda: second.plan() == [], "the second finds everything as it should be")
         second.end(signal.SIGKILL)
-        until(lambda: not {part(state, " serve --state"), part(state, " agent --state")} - {None}, "its parts went with it")
+        until(lambda: not {running_part(state, "serve"), running_part(state, "agent")} - {None}, "its parts went with it")
         assert _carries(first, envoy, transfer, interface, address)
 
         with socket.create_server(("127.0.0.1", int(listen.rpartition(":")[2]))):
@@ -127,9 +118,11 @@ def test_a_kept_data_plane_goes_on_and_the_next_up_takes_it_over(network: str) -
         assert third.end() == 0
 
 
-def _carries(system: System, envoy: int | None, transfer: subprocess.Popen[str], interface: str, address: str) -> bool:
+def _carries(system: System, envoy: Process | None, transfer: subprocess.Popen[str], interface: str, address: str) -> bool:
     """Whether the same Envoy carries the old transfer and new connections."""
     goes_on(transfer)
     assert envoy is not None
-    assert part(system.state, "envoy.json") == envoy
+    now = running_part(system.state, "envoy")
+    assert now is not None
+    assert now.pid == envoy.pid
     return knocks(system, interface, address)

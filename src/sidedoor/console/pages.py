@@ -2,7 +2,7 @@
 
 Rule 1: no query of its own: a page shows what the API's operations answer the same caller, and nothing else; but mails,
 which no operation shows.
-Rule 2: a list is a page of at most ``AT_ONCE`` rows; the token of the next one is the API's.
+Rule 2: a list out of the API is a page of at most ``AT_ONCE`` rows; the token of the next one is the API's.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 from sidedoor import errors
 from sidedoor.console.visit import Visit
-from sidedoor.notifications.mailbox import Stored, stored
+from sidedoor.notifications.mailbox import Stored, kept, stored
 from sidedoor.trail.model import ENDPOINT_TYPE
 
 AT_ONCE = 100
@@ -157,13 +157,19 @@ def mails(visit: Visit) -> Page:
 
 
 def mail(visit: Visit) -> Page:
-    found = next((one for one in _mails(visit) if one.key == visit.path["key"]), None)
-    return missing(visit.path["key"]) if found is None else Page("mail", "mail", {"stored": found})
+    found = kept(visit.mail, visit.path["key"]) if visit.mail else None
+    if found is None or not _is_own(visit, found):
+        return missing(visit.path["key"])
+    return Page("mail", "mail", {"stored": found})
 
 
 def _mails(visit: Visit) -> list[Stored]:
-    """Only those of the caller's account: a link in a mail is a key to what it confirms."""
-    return [one for one in stored(visit.mail) if one.account == visit.caller.account] if visit.mail else []
+    return [one for one in stored(visit.mail) if _is_own(visit, one)] if visit.mail else []
+
+
+def _is_own(visit: Visit, one: Stored) -> bool:
+    """Whether a mail is of a topic of the caller's account: a link in a mail is a key to what it confirms."""
+    return one.account == visit.caller.account
 
 
 def missing(name: str, error: errors.ApiError | None = None) -> Page:

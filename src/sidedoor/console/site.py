@@ -123,12 +123,13 @@ class Console:
         except errors.ApiError:
             session.clear()
             return None
-        if _REGION.fullmatch(request.query_params.get("region", "")):
-            session["region"] = request.query_params["region"]
+        region = _region(request.query_params.get("region", ""))
+        if region is not None:
+            session["region"] = region
         return Visit(
             caller=caller, region=session.get("region", DEFAULT_REGION), language=_language(request), invoke=self._invoke,
             path=request.path_params, query=dict(request.query_params), mail=self._mail,
-            source=request.client.host if request.client else None, user_agent=request.headers.get("user-agent"),
+            source=_source(request), user_agent=request.headers.get("user-agent"),
         )  # fmt: skip
 
     async def _sign_in(self, request: Request) -> Response:
@@ -142,7 +143,7 @@ class Console:
 
     def _signed_in(self, request: Request, form: dict[str, str]) -> bool:
         key, token = form.get("key", "").strip(), form.get("token", "").strip() or None
-        source = request.client.host if request.client else None
+        source = _source(request)
         try:
             credential = self._authenticate(key, token)
         except errors.ApiError as error:
@@ -152,8 +153,7 @@ class Console:
             context = {"action": "console.refused", "source": source, "caller": credential.caller.arn}
             log.info("nobody signs in to the console: the secret is not that of the access key", extra=context)
             return False
-        region = form.get("region", "").strip()
-        request.session.update(key=key, token=token, region=region if _REGION.fullmatch(region) else DEFAULT_REGION)
+        request.session.update(key=key, token=token, region=_region(form.get("region", "").strip()) or DEFAULT_REGION)
         context = {"action": "console.signed_in", "source": source, "caller": credential.caller.arn}
         log.info("%s signs in to the console", credential.caller.arn, extra=context)
         return True
@@ -174,8 +174,8 @@ class Console:
 
     def _wanted(self, path: str) -> dict[str, Any]:
         """What the form to sign in is made of."""
-        region = parse_qs(urlsplit(path).query).get("region", [DEFAULT_REGION])[0]
-        return {"to": _path_of_ours(path), "refused": False, "region": region if _REGION.fullmatch(region) else DEFAULT_REGION}
+        region = _region(parse_qs(urlsplit(path).query).get("region", [""])[0])
+        return {"to": _path_of_ours(path), "refused": False, "region": region or DEFAULT_REGION}
 
     def _is_ours(self, request: Request) -> bool:
         """Whether a POST is from one of our pages. A client that is no browser says nothing, and has nobody's cookie."""
@@ -210,6 +210,16 @@ class Console:
 def _knows(credential: Credential, secret: str) -> bool:
     """Whether the secret is the access key's. In ``--dev`` any is."""
     return credential.secret is None or hmac.compare_digest(credential.secret.encode(), secret.encode())
+
+
+def _region(text: str) -> str | None:
+    """The name of a region, or None where this is none."""
+    return text if _REGION.fullmatch(text) else None
+
+
+def _source(request: Request) -> str | None:
+    """The browser's address."""
+    return request.client.host if request.client else None
 
 
 def _path_of_ours(path: str) -> str:

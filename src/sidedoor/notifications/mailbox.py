@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import mailbox
 from dataclasses import dataclass
-from email import message_from_bytes
 from email.message import EmailMessage
+from email.parser import BytesParser
 from email.policy import default
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -41,8 +41,19 @@ def stored(directory: Path) -> list[Stored]:
     if not directory.exists():
         return []
     box = mailbox.Maildir(directory, create=False)
-    mails = [(key, message_from_bytes(box.get_bytes(key), policy=default)) for key in box.keys()]  # noqa: SIM118 - not a mapping
-    return sorted((Stored(key, one) for key, one in mails if isinstance(one, EmailMessage)), key=_age)
+    return sorted((_read(box, key) for key in box.keys()), key=_age)  # noqa: SIM118 - not a mapping
+
+
+def kept(directory: Path, key: str) -> Stored | None:
+    """The mail of this name there, or None."""
+    try:
+        return _read(mailbox.Maildir(directory, create=False), key)
+    except (KeyError, mailbox.NoSuchMailboxError):
+        return None
+
+
+def _read(box: mailbox.Maildir, key: str) -> Stored:
+    return Stored(key, BytesParser(EmailMessage, policy=default).parsebytes(box.get_bytes(key)))
 
 
 def _age(one: Stored) -> tuple[float, str]:
