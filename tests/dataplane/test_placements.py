@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import socket
 import struct
 from collections.abc import Iterator
@@ -12,6 +14,7 @@ from pathlib import Path
 import pytest
 from driver_conformance import SAME_ADDRESSES, TWO_SUBNETS, VPC_A, VPC_B, DriverConformance, settle
 
+from sidedoor import whole_file
 from sidedoor.dataplane.admission import Admission
 from sidedoor.dataplane.driver import Driver, DriverError
 from sidedoor.dataplane.loopback.driver import LoopbackDriver
@@ -101,6 +104,41 @@ def test_a_file_that_was_deleted_by_hand_is_written_again_with_the_same_places(
     assert loopback.observe(VPC_A) is None
     settle(loopback, VPC_A, TWO_SUBNETS)
     assert loopback.locate(VPC_A, "10.0.0.4") == place
+
+
+def test_addresses_are_found_while_their_network_is_written(
+    loopback: LoopbackDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another thread asks for them: it once found none, and the flows of a whole VPC were taken for new ones."""
+    settle(loopback, VPC_A, replace(TWO_SUBNETS, segments=TWO_SUBNETS.segments[1:]))
+    place, found, write = loopback.locate(VPC_A, "10.0.1.5"), [], whole_file.write
+
+    def meanwhile(path: Path, content: str) -> None:
+        found.append(loopback.locate(VPC_A, "10.0.1.5"))
+        write(path, content)
+
+    monkeypatch.setattr(whole_file, "write", meanwhile)
+    settle(loopback, VPC_A, TWO_SUBNETS)
+    assert found == [place]
+
+
+def test_a_network_that_cannot_be_written_is_as_it_was(loopback: LoopbackDriver, monkeypatch: pytest.MonkeyPatch) -> None:
+    settle(loopback, VPC_A, replace(TWO_SUBNETS, segments=TWO_SUBNETS.segments[1:]))
+    place = loopback.locate(VPC_A, "10.0.1.5")
+
+    def full(path: Path, content: str) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(whole_file, "write", full)
+        for _ in range(2):
+            with pytest.raises(OSError, match="No space"):
+                settle(loopback, VPC_A, TWO_SUBNETS)
+    assert loopback.locate(VPC_A, "10.0.1.5") == place
+    with pytest.raises(KeyError):
+        loopback.locate(VPC_A, "10.0.0.4")
+    settle(loopback, VPC_A, TWO_SUBNETS)
+    assert loopback.locate(VPC_A, "10.0.1.5") == place
 
 
 @pytest.mark.parametrize("text", ["", "{", json.dumps({"network": 5})])

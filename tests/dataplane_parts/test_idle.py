@@ -71,3 +71,8 @@ def test_what_has_gone_is_forgotten() -> None:
     watch.look([one], {DOOR: TIMEOUT}, 0.0)
     watch.look([], {DOOR: TIMEOUT}, 5.0)
     assert watch.look([one], {DOOR: TIMEOUT}, 60.0) == []
+
+
+def test_a_flow_whose_end_did_not_succeed_is_ended_at_the_next_look() -> None:
+    flows = Flows()
+    assert [flows.ends() for _ in range(3)] == [TIMEOUT, TIMEOUT + LOOK_SECONDS, TIMEOUT + 2 * LOOK_SECONDS]

@@ -60,6 +60,22 @@ def described(play: Play) -> dict[str, Any]:
     return document
 
 
+def got(play: Play) -> dict[str, Any]:
+    """What a new connection to the endpoint's name finds: the provider's server, or an error."""
+    interface = play.consumer.interfaces[ZONE]["NetworkInterfaceId"]
+    answer: dict[str, Any] = play.system.ask(interface, "get", play.names[1], str(PORT))
+    return answer
+
+
+def answered(play: Play) -> bool:
+    return "server" in got(play)
+
+
+def refused(play: Play) -> bool:
+    """By the endpoint, which is more than that nobody is there yet to answer for its name."""
+    return got(play).get("error") not in (None, "gaierror")
+
+
 def answers_again(play: Play) -> bool:
     try:
         return httpx.get(f"{play.system.url}/healthz", verify=False).status_code == 200
@@ -104,6 +120,7 @@ def test_a_transfer_survives_the_death_of_the_agent(play: Play) -> None:
     assert progress(transfer) > reached
     assert described(play) == before
     _end(transfer)
+    until(lambda: answered(play), "the new agent answers for the name")
 
 
 def test_new_connections_work_again_after_the_death_of_envoy(play: Play) -> None:
@@ -111,8 +128,7 @@ def test_new_connections_work_again_after_the_death_of_envoy(play: Play) -> None
     kill(play.system, "envoy")
     output, _ = transfer.communicate(timeout=20)
     assert "end" in json.loads(output.splitlines()[-1])
-    interface = play.consumer.interfaces[ZONE]["NetworkInterfaceId"]
-    until(lambda: "server" in play.system.ask(interface, "get", play.names[1], str(PORT)), "a new connection works")
+    until(lambda: answered(play), "a new connection works")
     assert play.system.plan() == []
     assert described(play) == before
 
@@ -122,10 +138,9 @@ def test_a_change_made_while_the_agent_is_dead_is_carried_out_by_the_next(play: 
     os.kill(agent.pid, signal.SIGSTOP)
     play.provider.ec2.reject_vpc_endpoint_connections(ServiceId=play.service, VpcEndpointIds=[play.endpoint])
     os.kill(agent.pid, signal.SIGKILL)
-    interface = play.consumer.interfaces[ZONE]["NetworkInterfaceId"]
-    until(lambda: "error" in play.system.ask(interface, "get", play.names[1], str(PORT)), "the rejected endpoint refuses")
+    until(lambda: refused(play), "the rejected endpoint refuses")
     play.provider.ec2.accept_vpc_endpoint_connections(ServiceId=play.service, VpcEndpointIds=[play.endpoint])
-    until(lambda: "server" in play.system.ask(interface, "get", play.names[1], str(PORT)), "the accepted endpoint answers")
+    until(lambda: answered(play), "the accepted endpoint answers")
 
 
 def _end(transfer: Popen[str]) -> None:

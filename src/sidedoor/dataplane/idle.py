@@ -46,7 +46,7 @@ class Watch:
         self._seen: dict[bytes, Seen] = {}
 
     def look(self, standing: Iterable[Standing], timeouts: Mapping[At, int], now: float) -> list[Standing]:
-        """The flows to be ended. ``timeouts``: (VPC, address, port) -> seconds."""
+        """The flows to be ended. ``timeouts``: (VPC, address, port) -> seconds. One that is there still is named again."""
         fresh = 2 * pause(min(timeouts.values()))
         seen: dict[bytes, Seen] = {}
         over = []
@@ -57,10 +57,9 @@ class Watch:
                 since = now - flow.silent if flow.silent <= fresh else now
             else:
                 since = max(before.since, now - flow.silent) if before.segments == flow.segments else now
+            seen[flow.cookie] = Seen(flow.segments, since)
             if now - since >= timeouts[one.at]:
                 over.append(one)
-            else:
-                seen[flow.cookie] = Seen(flow.segments, since)
         self._seen = seen
         return over
 

@@ -19,12 +19,16 @@ def resolve(name: str) -> list[str]:
     """The addresses of a name: by the system's resolver, or where that is the host's own (loopback) by asking ours."""
     if os.environ.get("SIDEDOOR_PLACEMENT") != "loopback":
         return sorted({str(found[4][0]) for found in socket.getaddrinfo(name, None, socket.AF_INET)})
+    import dns.exception
     import dns.resolver
 
     host, port = os.environ["SIDEDOOR_RESOLVER"].rsplit(":", 1)
     resolver = dns.resolver.Resolver(configure=False)
     resolver.nameservers, resolver.port = [host], int(port)
-    return sorted(str(record) for record in resolver.resolve(name, "A"))
+    try:
+        return sorted(str(record) for record in resolver.resolve(name, "A"))
+    except dns.exception.DNSException as error:
+        raise socket.gaierror(socket.EAI_AGAIN, str(error)) from error
 
 
 def connect(host: str, port: int) -> socket.socket:

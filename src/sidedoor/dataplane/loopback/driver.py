@@ -193,16 +193,26 @@ class LoopbackDriver:
             return None
 
     def _write(self, vpc_id: str, network: Network | None) -> None:
-        before = self._placed.pop(vpc_id).places if vpc_id in self._placed else {}
-        held = held_addresses(network) if network else set()
-        places = {address: before[address] if address in before else self._free_place() for address in sorted(held)}
-        self._used -= {place for address, place in before.items() if address not in held}
+        """Keeps a network as it is now, or, where it cannot be written, as it was.
+
+        Other threads look addresses up meanwhile: what stands is exchanged at once and is never away.
+        """
+        before = self._placed[vpc_id].places if vpc_id in self._placed else {}
         if network is None:
             self._path(vpc_id).unlink(missing_ok=True)
+            self._placed.pop(vpc_id, None)
+            self._used -= set(before.values())
             return
+        held = sorted(held_addresses(network))
+        places = {address: before[address] if address in before else self._free_place() for address in held}
         placed = Placed(network=network, places=places)
-        whole_file.write(self._path(vpc_id), json.dumps(codec.to_document(placed)))
+        try:
+            whole_file.write(self._path(vpc_id), json.dumps(codec.to_document(placed)))
+        except OSError:
+            self._used -= set(places.values()) - set(before.values())
+            raise
         self._placed[vpc_id] = placed
+        self._used -= set(before.values()) - set(places.values())
 
     def _free_place(self) -> int:
         """The next place after the one that was given out last; never a network's or a broadcast's last byte."""
