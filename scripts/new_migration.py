@@ -26,7 +26,7 @@ def main(message: str) -> None:
     config.set_main_option("file_template", "%%(rev)s_%%(slug)s")
     with tempfile.TemporaryDirectory() as directory:
         store = engine.Store(f"sqlite:///{directory}/newest.db")
-        store.migrate()
+        store.upgrade()
         with store.engine.connect() as connection, connection.begin():
             config.attributes["connection"] = connection
             command.revision(config, message=message, autogenerate=True, rev_id=number)

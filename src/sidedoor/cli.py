@@ -170,7 +170,7 @@ def agent(state: Path, parent: int | None, take_down: bool, **options: Any) -> N
 
 def _follow(parent: int | None) -> None:
     if parent is not None:
-        from sidedoor.app.signals import end_with_parent
+        from sidedoor.processes import end_with_parent
 
         end_with_parent(parent)
 

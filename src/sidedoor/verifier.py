@@ -18,8 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sidedoor.endpoints import private_names
-from sidedoor.names.model import TXT
-from sidedoor.names.txt import Unanswered
+from sidedoor.names.model import TXT, Unanswered
 from sidedoor.services.model import DnsNameState, Service
 from sidedoor.services.verification import Finding, judged, places
 from sidedoor.store.engine import Store

@@ -11,7 +11,8 @@ import dns.resolver
 import pytest
 
 from dns_authority import Authority, authority
-from sidedoor.names.txt import TxtResolver, Unanswered
+from sidedoor.names.model import Unanswered
+from sidedoor.names.txt import TxtResolver
 
 NAME = "_proof.example.com"
 Scenario = Callable[[Authority, TxtResolver], Awaitable[None]]

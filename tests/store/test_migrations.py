@@ -1,9 +1,11 @@
-"""The migrations lead to the tables of ``store/schema.py``, on both engines."""
+"""The migrations lead to the tables of ``store/schema.py``, on both engines, and so does the short way to them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -22,10 +24,43 @@ def test_the_newest_migration_is_the_one_that_the_store_asks_for() -> None:
     assert ScriptDirectory(str(MIGRATIONS)).get_heads() == [HEAD]
 
 
-def test_migrations_leave_nothing_to_do(any_store: Store) -> None:
-    with any_store.engine.connect() as connection:
+@pytest.fixture
+def migrated_store(empty_url: str) -> Iterator[Store]:
+    """A database in which all migrations were carried out, one after the other."""
+    store = Store(empty_url.replace("sidedoor.db", "migrated.db"))
+    store.upgrade()
+    yield store
+    store.close()
+
+
+def test_migrations_leave_nothing_to_do(migrated_store: Store) -> None:
+    with migrated_store.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
         assert compare_metadata(context, metadata) == []
+
+
+def test_a_database_that_was_made_at_once_is_what_the_migrations_lead_to(any_store: Store, migrated_store: Store) -> None:
+    made = shape(any_store)
+    assert made.keys() == metadata.tables.keys() | {"alembic_version"}
+    assert made == shape(migrated_store)
+
+
+def shape(store: Store) -> dict[str, dict[str, Any]]:
+    """Everything that the database says of its tables, but for the order of their columns."""
+    with store.engine.connect() as connection:
+        asked = sa.inspect(connection)
+        return {
+            name: {
+                "columns": {one["name"]: repr(one) for one in asked.get_columns(name)},
+                "primary key": asked.get_pk_constraint(name),
+                "unique": {repr(one) for one in asked.get_unique_constraints(name)},
+                "indexes": {repr(one) for one in asked.get_indexes(name)},
+                "foreign keys": {repr(one) for one in asked.get_foreign_keys(name)},
+                "checks": {repr(one) for one in asked.get_check_constraints(name)},
+                "rows": [tuple(row) for row in connection.execute(sa.text(f"SELECT * FROM {name}"))],
+            }
+            for name in asked.get_table_names()
+        }
 
 
 def test_migrating_again_changes_nothing(any_store: Store) -> None:

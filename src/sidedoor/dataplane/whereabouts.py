@@ -18,7 +18,7 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 from sidedoor.dataplane.attachments import LONGEST_PLACE, AttachError, NotYet
-from sidedoor.dataplane.processes import started
+from sidedoor.processes import started
 
 ENGINES = {"docker": Path("/run/docker.sock"), "podman": Path("/run/podman/podman.sock")}
 """Sockets on which container engines answer Docker's API ("Docker Engine API", GET /containers/{id}/json)."""

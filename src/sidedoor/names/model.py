@@ -1,4 +1,4 @@
-"""DNS records of our own: what the operator of this installation vouches for, without a public DNS."""
+"""DNS records of our own, for which the operator of this installation vouches without a public DNS; and no answer at all."""
 
 from __future__ import annotations
 
@@ -10,6 +10,10 @@ TXT = "TXT"
 
 _VALUE = re.compile(r"[ -~]{1,255}")
 _NAME = re.compile(r"(?=.{1,253}$)(?:[a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}")
+
+
+class Unanswered(Exception):
+    """No server gave an answer that says anything. The message says why."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

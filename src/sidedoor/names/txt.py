@@ -11,17 +11,13 @@ import dns.exception
 import dns.name
 import dns.resolver
 
-from sidedoor.names.model import TXT
+from sidedoor.names.model import TXT, Unanswered
 
 SECONDS = 3.0
 """How long one question may take, all tries together."""
 
 _LONGEST_CHAIN = 8
 """How many aliases are followed, one after the other."""
-
-
-class Unanswered(Exception):
-    """No server gave an answer that says anything. The message says why."""
 
 
 class TxtResolver:

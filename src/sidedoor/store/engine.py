@@ -21,6 +21,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import PoolProxiedConnection
 
+from sidedoor.store.schema import REVISION, metadata
 from sidedoor.store.statements import Connection, Statements
 from sidedoor.store.tables import Tables
 from sidedoor.store.writers import Writers
@@ -36,6 +37,10 @@ _PASSING = {
     sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL,
     sqlite3.SQLITE_CANTOPEN,
 }  # fmt: skip
+
+_VERSION = sa.Table("alembic_version", sa.MetaData(), sa.Column("version_num", sa.String(32), nullable=False))
+_VERSION.append_constraint(sa.PrimaryKeyConstraint("version_num", name="alembic_version_pkc"))
+"""Alembic's own table, which says at which migration a database is."""
 
 _MIGRATION_LOCK = 4680
 """PostgreSQL's advisory lock that keeps two processes from migrating at once."""
@@ -94,32 +99,55 @@ class Store:
             return int(connection.execute(sa.text("SELECT pg_database_size(current_database())")).scalar_one())
 
     def migrate(self) -> None:
-        """Brings the schema to ``HEAD``. Alembic is loaded only where there is something to do. Raises ``DatabaseUnusable``."""
+        """Brings the schema to ``HEAD``: an empty database at once, another by its migrations. Raises ``DatabaseUnusable``."""
+        if self._schema_version() is None:
+            self._make()
         version = self._schema_version()
         if version == HEAD:
             return
         if version is not None and version > HEAD:
             message = f"The database has schema {version}, and this Sidedoor only knows {HEAD}: install a newer Sidedoor."
             raise DatabaseUnusable(message)
+        self.upgrade()
+
+    def upgrade(self) -> None:
+        """Carries out the migrations that a database lacks, in an empty one all: they lead to what ``migrate`` makes there."""
         from alembic import command
         from alembic.config import Config
 
         config = Config()
         config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-        options = {"write": True} if self._sqlite else {"isolation_level": "READ COMMITTED"}
-        with self.engine.connect().execution_options(**options) as connection, connection.begin():
-            if not self._sqlite:
-                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
+        with self._alone() as connection:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
         log.info("the database is at schema %s", HEAD, extra={"action": "store.migrated", "schema": HEAD})
 
+    def _make(self) -> None:
+        """Makes the newest schema in an empty database, which takes a fraction of the time of all migrations one by one."""
+        with self._alone() as connection:
+            if sa.inspect(connection).has_table(_VERSION.name):  # Another process was faster.
+                return
+            metadata.create_all(connection)
+            _VERSION.create(connection)
+            connection.execute(REVISION.insert().values(id=1, value=0))
+            connection.execute(_VERSION.insert().values(version_num=HEAD))
+        log.info("the database was made at schema %s", HEAD, extra={"action": "store.made", "schema": HEAD})
+
+    @contextmanager
+    def _alone(self) -> Iterator[sa.Connection]:
+        """A transaction that changes the schema, while no other process does."""
+        options = {"write": True} if self._sqlite else {"isolation_level": "READ COMMITTED"}
+        with self.engine.connect().execution_options(**options) as connection, connection.begin():
+            if not self._sqlite:
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
+            yield connection
+
     def _schema_version(self) -> str | None:
         try:
             with self.engine.connect() as connection:
-                if not sa.inspect(connection).has_table("alembic_version"):
+                if not sa.inspect(connection).has_table(_VERSION.name):
                     return None
-                version: str | None = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+                version: str | None = connection.execute(sa.select(_VERSION.c.version_num)).scalar()
         except DBAPIError as error:
             raise DatabaseUnusable(f"The database {self._url.render_as_string()} cannot be used: {error.orig}") from error
         return version

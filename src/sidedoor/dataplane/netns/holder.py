@@ -18,7 +18,7 @@ from pathlib import Path
 
 from sidedoor import whole_file
 from sidedoor.dataplane.netns import kernel
-from sidedoor.dataplane.processes import started
+from sidedoor.processes import started
 
 _NAMESPACES = (("user", kernel.CLONE_NEWUSER), ("mnt", kernel.CLONE_NEWNS), ("net", kernel.CLONE_NEWNET))
 

@@ -1,11 +1,10 @@
-"""Tries out, in namespaces that end with this process, whether networks can be placed and flows be cut. For ``host.py``."""
+"""Tries out, in namespaces that end with their process, whether networks can be placed and flows be cut. For ``host.py``."""
 
 from __future__ import annotations
 
-import json
 import socket
-import sys
 import tempfile
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 from sidedoor.dataplane import flows
@@ -15,6 +14,7 @@ from sidedoor.dataplane.netns.driver import NetnsDriver
 from sidedoor.dataplane.netns.holder import isolate
 from sidedoor.dataplane.netns.namespaces import Namespaces
 from sidedoor.dataplane.plan import plan
+from sidedoor.processes import end_with_parent
 
 _NETWORK = Network(
     vpc_id="vpc-0",
@@ -55,20 +55,19 @@ def _why_no_cut(run_dir: Path) -> str | None:
     return None if ended else "The kernel does not find flows by their address."
 
 
-def main() -> int:
+def run(telling: Connection, user: bool, parent: int) -> None:
+    """In a process of its own: tells (why networks cannot be placed, why flows cannot be cut), each None where it can be done.
+
+    ``user``: as root of a new user namespace. ``parent``: who waits for it, and whose end is this process's end.
+    """
+    end_with_parent(parent)
     try:
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as directory:
-            isolate(user=sys.argv[1] == "user")
+            isolate(user=user)
             try:
                 _place(Path(directory))
-                print(json.dumps({"no_cut": _why_no_cut(Path(directory))}))
+                telling.send((None, _why_no_cut(Path(directory))))
             finally:
                 NetnsDriver(Path(directory)).remove_everything()
     except (OSError, DriverError) as error:
-        print(getattr(error, "strerror", None) or error, file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        telling.send((getattr(error, "strerror", None) or str(error), None))
