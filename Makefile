@@ -14,7 +14,7 @@ ARGS ?=
 # which puts the clients first, whose tests last longest.
 ALL_TESTS := -n 5 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help demo test lint check fix docs venv clients clean
+.PHONY: help demo test lint check fix docs venv clients prepared clean
 
 help: ## Say what can be made
 	@sed -n 's/^\([a-z]*\):.*## /  make \1  \t/p' Makefile
@@ -46,6 +46,10 @@ venv:
 
 clients: venv
 	@scripts/clients
+
+# All that the tests need, and each of their files compiled: else each of pytest's processes would do that for itself.
+prepared: clients
+	@$(BIN)/python -m pytest --collect-only -qq >/dev/null
 
 clean: ## Remove everything that make has made
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist

@@ -1,8 +1,9 @@
 """Many connections at one time, for bench/limit.py. Only the standard library.
 
 python holding.py serve ADDRESS PORT     echoes on every connection, for as many as there come
-python holding.py hold ADDRESS PORT      reads commands from its input, one a line, and answers each with a line of JSON:
-    open N   opens N more connections, some hundreds at a time: {"opened": n, "failed": {reason: n}, "seconds": s}
+python holding.py hold ADDRESS PORT AT_ONCE [SOURCE]
+                                         reads commands from its input, one a line, and answers each with a line of JSON:
+    open N   opens N more connections, AT_ONCE at a time: {"opened": n, "failed": {reason: n}, "seconds": s}
     check    sends a text of its own over each and waits for its echo: {"carried": n, "seconds": s}
     close N  closes N of them: {"open": n}
 """
@@ -20,7 +21,6 @@ import sys
 import time
 from collections import Counter
 
-UNDER_WAY = 200
 SERVERS, SERVED_BY_ONE = 4, 16_000
 IP_BIND_ADDRESS_NO_PORT, IP_LOCAL_PORT_RANGE = 24, 51
 RANGE = struct.pack("=I", 64_999 << 16 | 10_000)
@@ -87,7 +87,8 @@ def echo(connection: socket.socket) -> bool:
 
 
 class Holder:
-    def __init__(self, address: str, port: int, source: str | None) -> None:
+    def __init__(self, address: str, port: int, at_once: int, source: str | None) -> None:
+        self._at_once = at_once
         self._where, self._source = (address, port), source
         self._held: list[socket.socket] = []
 
@@ -95,7 +96,7 @@ class Holder:
         """A connection counts as opened when its first bytes came back: a proxy may accept before it knows."""
         start, failed, opened = time.monotonic(), Counter[str](), 0
         while count:
-            batch = [self._begin() for _ in range(min(count, UNDER_WAY))]
+            batch = [self._begin() for _ in range(min(count, self._at_once))]
             count -= len(batch)
             good, bad = exchange(batch, "first")
             self._held += good
@@ -115,8 +116,8 @@ class Holder:
 
     def check(self) -> dict[str, object]:
         start, carried = time.monotonic(), 0
-        for first in range(0, len(self._held), UNDER_WAY):
-            good, _ = exchange(self._held[first : first + UNDER_WAY], "check")
+        for first in range(0, len(self._held), self._at_once):
+            good, _ = exchange(self._held[first : first + self._at_once], "check")
             carried += len(good)
         return {"carried": carried, "seconds": time.monotonic() - start}
 
@@ -157,8 +158,8 @@ def exchange(connections: list[socket.socket], word: str) -> tuple[list[socket.s
     return good, bad
 
 
-def hold(address: str, port: int, source: str | None = None) -> None:
-    holder = Holder(address, port, source)
+def hold(address: str, port: int, at_once: str, source: str | None = None) -> None:
+    holder = Holder(address, port, int(at_once), source)
     for line in sys.stdin:
         verb, *numbers = line.split()
         print(json.dumps(getattr(holder, verb)(*map(int, numbers))), flush=True)

@@ -1,6 +1,6 @@
 """55,000 connections of one load balancer's address to one target, held at one time, and the one that is too many.
 
-    python bench/limit.py [--connections 55000] [--clients 3]
+    python bench/limit.py [--connections 55000] [--clients 3] [--at-once 200]
 
 Builds a provider and a consumer through boto3 against a ``sidedoor up`` of its own, and opens connections through one
 endpoint from several workloads (a client's address has ports for 28,000 of them by Linux's default). Each counts when its
@@ -9,7 +9,8 @@ one works. Prints Markdown, and ends with status 1 where something of that is no
 
 Each connection takes two open files of Envoy. Where the host does not let it have so many (`sidedoor doctor`), Envoy carries
 what it may, and programs in the provider's router open the others from the same address to the same target, so that the
-55,001st is still one too many; the report says how many went which way. Root is needed. See docs/performance.md.
+55,001st is still one too many; the report says how many went which way. bench/machine lends a host that allows enough. Root is
+needed. See docs/performance.md.
 """
 
 from __future__ import annotations
@@ -40,8 +41,8 @@ TRANCHE = 5000
 class Holder:
     """The program that holds connections inside one workload."""
 
-    def __init__(self, system: System, place: str, address: str, *source: str) -> None:
-        command = inside(system.state, place, sys.executable, HOLDING, "hold", address, str(PORT), *source)
+    def __init__(self, system: System, place: str, address: str, at_once: int, *source: str) -> None:
+        command = inside(system.state, place, sys.executable, HOLDING, "hold", address, str(PORT), str(at_once), *source)
         self._program = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.open = 0
 
@@ -59,7 +60,7 @@ class Holder:
 
 
 class Bench:
-    def __init__(self, system: System, clients: int) -> None:
+    def __init__(self, system: System, clients: int, at_once: int) -> None:
         self.system, self.state = system, system.state
         provider, consumer = Account(system, PROVIDER), Account(system, CONSUMER)
         self.inner, outer = provider.subnet(), consumer.subnet()
@@ -74,9 +75,9 @@ class Bench:
         provider.healthy(group)
         self.node = provider.node_address(balancer)
         self.envoy = envoy_pid(self.state)
-        self.clients = [Holder(system, consumer.workload(outer).id, self.endpoint) for _ in range(clients)]
+        self.clients = [Holder(system, consumer.workload(outer).id, self.endpoint, at_once) for _ in range(clients)]
         place = self.inner.vpc_id
-        self.beside = [Holder(system, place, self.server.address, self.node) for _ in range(clients)]
+        self.beside = [Holder(system, place, self.server.address, at_once, self.node) for _ in range(clients)]
 
     def end(self) -> None:
         for holder in (*self.clients, *self.beside):
@@ -191,11 +192,12 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--connections", type=int, default=CONNECTIONS_PER_TARGET)
     parser.add_argument("--clients", type=int, default=3)
+    parser.add_argument("--at-once", type=int, default=200, help="connections that are being opened at a time")
     options = parser.parse_args()
     start = time.monotonic()
     arguments = ("--dev", "--network", "netns", "--connections-per-target", str(options.connections))
     with running(*arguments) as system:
-        bench = Bench(system, options.clients)
+        bench = Bench(system, options.clients, options.at_once)
         try:
             good = prove(bench, options.connections)
         finally:

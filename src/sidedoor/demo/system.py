@@ -27,15 +27,19 @@ T = TypeVar("T")
 SIDEDOOR = (sys.executable, "-m", "sidedoor")
 START_SECONDS = 30.0
 
+PATIENCE = float(os.environ.get("SIDEDOOR_PATIENCE", "1"))
+"""How many times longer than usual is waited, on a machine that is emulated or has much else to do."""
+
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.02, 0.1
 """Seconds from one look at a condition to the next."""
 
 
 def until(condition: Callable[[], T | None], what: str, seconds: float = 15.0) -> T:
-    """The condition's first true value. Raises ``StepFailed`` after so many seconds.
+    """The condition's first true value. Raises ``StepFailed`` after so many seconds (``PATIENCE`` times as many).
 
     What takes long to look at is looked at less often, for what is waited for needs the processor too.
     """
+    seconds *= PATIENCE
     end = time.monotonic() + seconds
     while True:
         begun = time.monotonic()
