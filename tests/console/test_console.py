@@ -314,10 +314,10 @@ def test_who_did_it_and_from_where_is_in_the_log_of_events(lab: Lab) -> None:
 # --- mails --------------------------------------------------------------------------------------------------------
 
 
-def sent(lab: Lab, account: str) -> str:
+def sent(lab: Lab, account: str, name: str = "ops") -> str:
     """Has the account's topic ask somebody by mail. Returns the address."""
     arn = lab.world.ask(create_topic, account=account, Name="told")["TopicArn"]
-    address = f"ops-{account}@example.com"
+    address = f"{name}-{account}@example.com"
     lab.world.ask(subscribe, account=account, TopicArn=arn, Protocol="email", Endpoint=address)
     carriers = {"email": MaildirCarrier(lab.mail, MailWriter("sns@sidedoor.test", Signer.new(lab.world.now)))}
     dead = DeadLetters(Queues(None), lab.mail.with_name("dead"))
@@ -338,6 +338,18 @@ def test_mails_that_no_server_takes_are_shown_to_the_account_of_their_topic(lab:
     assert f'href="{OUTSIDE}/sns/confirm?' in browser.page(path)
     lab.signed_in(CONSUMER).page(path, 404)
     assert all("\r" not in one.text for one in stored(lab.mail))
+
+
+def test_many_mails_go_on_on_the_next_page(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pages, "AT_ONCE", 2)
+    addresses = {sent(lab, PROVIDER, f"ops{number}") for number in range(5)}
+    browser, shown, more = lab.signed_in(), [], "/mail"
+    while more:
+        page = browser.page(more)
+        shown.append({address for address in addresses if address in page})
+        more = "".join(f"/mail{link}" for link in re.findall(r'href="(\?next=[^"]+)"', page))
+    assert [len(page) for page in shown] == [2, 2, 1]
+    assert set().union(*shown) == addresses
 
 
 def test_where_a_server_takes_the_mail_the_page_says_so(world: World, tmp_path: Path) -> None:

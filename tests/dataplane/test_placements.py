@@ -106,9 +106,7 @@ def test_a_file_that_was_deleted_by_hand_is_written_again_with_the_same_places(
     assert loopback.locate(VPC_A, "10.0.0.4") == place
 
 
-def test_addresses_are_found_while_their_network_is_written(
-    loopback: LoopbackDriver, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_addresses_are_found_while_their_network_is_written(loopback: LoopbackDriver, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another thread asks for them: it once found none, and the flows of a whole VPC were taken for new ones."""
     settle(loopback, VPC_A, replace(TWO_SUBNETS, segments=TWO_SUBNETS.segments[1:]))
     place, found, write = loopback.locate(VPC_A, "10.0.1.5"), [], whole_file.write

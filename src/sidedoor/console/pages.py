@@ -2,7 +2,7 @@
 
 Rule 1: no query of its own: a page shows what the API's operations answer the same caller, and nothing else; but mails,
 which no operation shows.
-Rule 2: a list out of the API is a page of at most ``AT_ONCE`` rows; the token of the next one is the API's.
+Rule 2: a list is a page of at most ``AT_ONCE`` rows; the token of the next one is the API's, where the list is.
 """
 
 from __future__ import annotations
@@ -152,8 +152,11 @@ def _shown(event: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def mails(visit: Visit) -> Page:
-    """The mails of the account's topics, newest first."""
-    return Page("mails", "mails", {"mails": _mails(visit)[::-1], "sent": visit.mail is None})
+    """The mails of the account's topics, newest first; ``next`` names the last one of the page before."""
+    own = _mails(visit)[::-1]
+    begin = next((place for place, one in enumerate(own, 1) if one.key == visit.query.get("next")), 0)
+    shown, further = own[begin : begin + AT_ONCE], own[begin + AT_ONCE :]
+    return Page("mails", "mails", {"mails": shown, "next": shown[-1].key if further else None, "sent": visit.mail is None})
 
 
 def mail(visit: Visit) -> Page:
