@@ -24,7 +24,7 @@ from collections import Counter
 SERVERS, SERVED_BY_ONE = 4, 16_000
 IP_BIND_ADDRESS_NO_PORT, IP_LOCAL_PORT_RANGE = 24, 51
 RANGE = struct.pack("=I", 64_999 << 16 | 10_000)
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 30.0 * float(os.environ.get("SIDEDOOR_PATIENCE", "1"))
 FILES = 65_000
 
 
