@@ -12,7 +12,7 @@ revisions where the model gives its answer, so that such calls do not have to be
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,20 +38,26 @@ class Call:
     outcome: Outcome
 
 
-def explain(start: State, history: Sequence[Call], revisions: Sequence[frozenset[str]]) -> State | None:
+def explain(
+    start: State,
+    history: Sequence[Call],
+    revisions: Sequence[frozenset[str]],
+    ends: Callable[[State], bool] = lambda _: True,
+) -> State | None:
     """The state after a serial order that explains the history, or None where there is no such order.
 
-    ``revisions``: for each commit, the ids of the load balancers, services and endpoints that it changed. Raises ``Undecided``.
+    ``revisions``: for each commit, the ids of the load balancers, services and endpoints that it changed. ``ends``: whether it
+    may have ended so: of two calls that change one thing at once, either may have been the last. Raises ``Undecided``.
     """
-    search = _Search(sorted(history, key=lambda call: call.end), revisions)
+    search = _Search(sorted(history, key=lambda call: call.end), revisions, ends)
     return search.after(start, 0, 0)
 
 
 class _Search:
     """Sets of calls are the bits of a number."""
 
-    def __init__(self, history: Sequence[Call], revisions: Sequence[frozenset[str]]) -> None:
-        self.history, self.revisions = history, revisions
+    def __init__(self, history: Sequence[Call], revisions: Sequence[frozenset[str]], ends: Callable[[State], bool]) -> None:
+        self.history, self.revisions, self.ends = history, revisions, ends
         self.all = (1 << len(history)) - 1
         self.earlier = [
             sum(1 << number for number, other in enumerate(history) if other.end < call.begin) for call in history
@@ -69,7 +75,7 @@ class _Search:
         idle = self._with_idle(state, changing, idle)
         revision = changing.bit_count()
         if revision == len(self.revisions):
-            return state if changing | idle == self.all else None
+            return state if changing | idle == self.all and self.ends(state) else None
         node = (changing, idle, state.key)
         if node in self.dead:
             return None

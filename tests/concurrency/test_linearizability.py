@@ -49,6 +49,14 @@ def test_calls_at_once_may_have_any_order_that_fits_their_answers() -> None:
     assert state_after(delete(0, 9), accept(0, 9, INVALID_STATE), reject(0, 9), revisions=2) == "deleting"
 
 
+def test_of_calls_at_once_the_one_is_last_whose_change_is_seen() -> None:
+    for last in ("rejected", "pending", "deleting"):
+        found = explain(
+            START, [accept(0, 9), reject(0, 9)], [ONCE] * 2, lambda state, last=last: state.endpoints[E].state == last
+        )
+        assert (found is not None) == (last != "deleting")
+
+
 def test_a_call_cannot_have_known_what_came_after_it() -> None:
     assert state_after(accept(0, 1, INVALID_STATE), delete(2, 3), revisions=1) is None
 

@@ -172,6 +172,10 @@ class Match:
         return [frozenset(changed[number]) for number in sorted(changed)]
 
 
+def led_to(seen: dict[str, Any], kept: dict[str, Any]) -> Callable[[State], bool]:
+    return lambda state: expected(state) == seen and expected_stored(state) == kept
+
+
 def check(urls: Sequence[str], url_of_store: str, seeds: Sequence[int]) -> None:
     with contextlib.closing(Store(url_of_store)) as store:
         looking = Clients(urls[-1])
@@ -181,10 +185,9 @@ def check(urls: Sequence[str], url_of_store: str, seeds: Sequence[int]) -> None:
         for seed in seeds:
             before = match.revision()
             match.run(seed)
-            found = explain(match.state, match.history, match.revisions_after(before))
-            assert found is not None, f"no serial order explains these calls: {match.history}"
-            assert expected(found) == described(looking)
-            assert expected_stored(found) == stored(store)
+            revisions, seen, kept = match.revisions_after(before), described(looking), stored(store)
+            found = explain(match.state, match.history, revisions, led_to(seen, kept))
+            assert found is not None, f"no serial order explains these calls and their end: {match.history} {seen} {kept}"
             match.state = found
             match.known = {"balancer": list(found.balancers) or match.known["balancer"],
                            "service": list(found.services) or match.known["service"],
