@@ -30,7 +30,7 @@ START_SECONDS = 30.0
 PATIENCE = float(os.environ.get("SIDEDOOR_PATIENCE", "1"))
 """How many times longer than usual is waited, on a machine that is emulated or has much else to do."""
 
-SHORTEST_PAUSE, LONGEST_PAUSE = 0.02, 0.1
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.02, 0.5
 """Seconds from one look at a condition to the next."""
 
 
