@@ -46,13 +46,14 @@ async def open_door(stage: Stage, number: int, *targets: Target) -> Door:
     return door
 
 
-async def flow_to(stage: Stage, door: Door, wanted: Target) -> Flow:
-    """A flow that has reached this one of several targets."""
+async def flow_to(stage: Stage, door: Door, wanted: Remembering, other: Remembering) -> Flow:
+    """A flow that has reached this one of two targets. No other is left."""
     while True:
-        flow = await stage.connect(door)
+        flow, ends = await stage.connect(door), len(other.ends)
         if flow.target == wanted.name:
             return flow
         flow.writer.close()
+        await until(lambda ends=ends: len(other.ends) > ends)
 
 
 def end(stage: Stage, *targets: Target) -> int:
@@ -75,7 +76,7 @@ def test_a_flow_that_is_reset_shows_a_reset_at_both_ends_and_others_live() -> No
     async def act(stage: Stage) -> None:
         one, other = await target(stage, 1), await target(stage, 2)
         door = await open_door(stage, 1, one, other)
-        ended, kept = await flow_to(stage, door, one), await flow_to(stage, door, other)
+        ended, kept = await flow_to(stage, door, one, other), await flow_to(stage, door, other, one)
         others_before = list(other.ends)
         assert end(stage, one) == 1
         assert await how_it_ended(ended) == "ConnectionResetError"
@@ -91,7 +92,7 @@ def test_several_flows_to_several_targets_end_together() -> None:
     async def act(stage: Stage) -> None:
         one, other = await target(stage, 1), await target(stage, 2)
         door = await open_door(stage, 1, one, other)
-        opened = [await flow_to(stage, door, wanted) for wanted in (one, other, one)]
+        opened = [await flow_to(stage, door, *two) for two in ((one, other), (other, one), (one, other))]
         assert end(stage, one, other) == len(opened)
         assert {await how_it_ended(flow) for flow in opened} == {"ConnectionResetError"}
 
