@@ -38,8 +38,12 @@ _PASSING = {
     sqlite3.SQLITE_CANTOPEN,
 }  # fmt: skip
 
-_VERSION = sa.Table("alembic_version", sa.MetaData(), sa.Column("version_num", sa.String(32), nullable=False))
-_VERSION.append_constraint(sa.PrimaryKeyConstraint("version_num", name="alembic_version_pkc"))
+_VERSION = sa.Table(
+    "alembic_version",
+    sa.MetaData(),
+    sa.Column("version_num", sa.String(32), nullable=False),
+    sa.PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+)
 """Alembic's own table, which says at which migration a database is."""
 
 _MIGRATION_LOCK = 4680
@@ -100,9 +104,10 @@ class Store:
 
     def migrate(self) -> None:
         """Brings the schema to ``HEAD``: an empty database at once, another by its migrations. Raises ``DatabaseUnusable``."""
-        if self._schema_version() is None:
-            self._make()
         version = self._schema_version()
+        if version is None:
+            self._make()
+            version = self._schema_version()
         if version == HEAD:
             return
         if version is not None and version > HEAD:
